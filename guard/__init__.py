@@ -1,0 +1,1 @@
+"""May this pass? Assessors, generation cores, the pipeline and the command line."""

@@ -1,0 +1,76 @@
+"""Errors of the guard wing. Exit code / HTTP status in the drawing.
+
+    WardmarkError (policies.errors)
+    ├── WrongUse
+    │   └── InvalidRequest        2 / 400   size, steps, count, prompt length ...
+    ├── Refused
+    │   ├── PolicyRefused         3 / 400   carries the decision
+    │   └── ReviewRequired        3 / 400   held for a person; carries the decision
+    ├── GenerationCancelled     130 / 499   stopped on request, nothing delivered
+    └── Unavailable
+        ├── CoreUnavailable       4 / 503   the generator cannot be loaded
+        ├── CoreFailed            4 / 503   the generator broke while drawing
+        └── SafetyUnavailable     4 / 503   an assessor is missing, broken, or its weights changed
+            ├── WeightsInvalid              a weights file is absent or has the wrong SHA-256
+            └── ObligationUnmet             a receipt that policy demands is missing
+"""
+
+from policies.decision import Decision
+from policies.errors import Refused, Unavailable, WardmarkError, WrongUse
+
+
+class InvalidRequest(WrongUse):
+    """The request is outside the stated limits; the message names them."""
+
+
+class DecisionRefused(Refused):
+    """A policy refused; ``decision`` holds the reasons and ``decision_id`` is what to quote."""
+
+    def __init__(self, message: str, decision: Decision, decision_id: str) -> None:
+        super().__init__(message)
+        self.decision = decision
+        self.decision_id = decision_id
+
+
+class PolicyRefused(DecisionRefused):
+    """The decision is block."""
+
+
+class ReviewRequired(DecisionRefused):
+    """The decision is review: a person must look before anything is delivered."""
+
+    code = "review_required"
+
+
+class GenerationCancelled(WardmarkError):
+    """The caller stopped the generation. Nothing was delivered."""
+
+    exit_code = 130
+    http_status = 499
+    code = "cancelled"
+
+
+class CoreUnavailable(Unavailable):
+    """The generation core cannot be loaded."""
+
+    code = "core_unavailable"
+
+
+class CoreFailed(Unavailable):
+    """The generation core broke, or returned something that is not a picture."""
+
+    code = "core_failed"
+
+
+class SafetyUnavailable(Unavailable):
+    """A check that policy needs did not run. Nothing passes."""
+
+    code = "safety_unavailable"
+
+
+class WeightsInvalid(SafetyUnavailable):
+    """A weights file is missing, or is not the file whose SHA-256 is on record."""
+
+
+class ObligationUnmet(SafetyUnavailable):
+    """An obligation of the policy has no receipt, so the picture is not delivered."""

@@ -1,0 +1,1 @@
+"""What have we promised? The policy language, policy packs and checklists."""

@@ -1,0 +1,1 @@
+"""Where does this come from? Ledger, watermark, credential, fingerprint and one verdict."""

@@ -1,0 +1,82 @@
+"""Errors of the provenance wing. Exit code / HTTP status in the drawing.
+
+    WardmarkError (policies.errors)
+    ├── WrongUse
+    │   ├── PictureInvalid        4 / 400   not a picture, truncated, or of a kind we do not read
+    │   ├── PictureTooLarge       4 / 413   refused before decoding
+    │   ├── MarkInvalid           2 / 400   payload or picture unfit for the watermark scheme
+    │   ├── HomeInvalid           2 / 500   a home that is missing, or already there
+    │   └── LedgerEntryNotFound   2 / 404
+    └── Unavailable
+        └── ProvenanceUnavailable 4 / 503   no picture may be delivered
+            ├── WatermarkFailed
+            ├── SignerUnavailable
+            ├── LedgerUnavailable
+            ├── LedgerCorrupt               what is stored does not match its proof
+            └── OutputFailed                the file could not be written whole
+"""
+
+from policies.errors import Unavailable, WrongUse
+
+
+class PictureInvalid(WrongUse):
+    """The bytes are not a picture that can be read."""
+
+    exit_code = 4
+    code = "invalid_image"
+
+
+class PictureTooLarge(WrongUse):
+    """The header declares more pixels or bytes than the limit."""
+
+    exit_code = 4
+    http_status = 413
+    code = "image_too_large"
+
+
+class MarkInvalid(WrongUse):
+    """A payload of the wrong length, an unknown scheme, or a picture the scheme cannot mark."""
+
+    code = "invalid_mark"
+
+
+class HomeInvalid(WrongUse):
+    """The home directory is missing, incomplete or already made."""
+
+    http_status = 500
+    code = "home_invalid"
+
+
+class LedgerEntryNotFound(WrongUse):
+    """No event of that id."""
+
+    http_status = 404
+    code = "ledger_entry_not_found"
+
+
+class ProvenanceUnavailable(Unavailable):
+    """A mark, a credential or a record could not be made, so nothing may leave."""
+
+    code = "provenance_unavailable"
+
+
+class WatermarkFailed(ProvenanceUnavailable):
+    """The mark could not be written, or could not be read back."""
+
+
+class SignerUnavailable(ProvenanceUnavailable):
+    """No usable key or certificate, or signing failed."""
+
+
+class LedgerUnavailable(ProvenanceUnavailable):
+    """The database cannot be reached or written."""
+
+
+class LedgerCorrupt(ProvenanceUnavailable):
+    """A stored row, tile or checkpoint does not match its proof."""
+
+
+class OutputFailed(ProvenanceUnavailable):
+    """A file could not be written whole; nothing half-written was left."""
+
+    code = "output_failed"

@@ -12,9 +12,9 @@ CONTENT_ID_BYTES = 8  # the payload of the mark: 64 bits
 class Record(Frozen):
     """One delivered picture. All three layers of provenance lead here by ``content_id``.
 
-    ``content_id``: 16 hex digits, the payload of the mark. ``sha256``: of the delivered file (hex).
+    ``content_id``: 16 hex digits, the payload of the mark. ``sha256``: of the delivered file.
     ``pdq``: 64 hex digits, of the marked pixels; ``pdq_quality``: 0..100.
-    ``credential``: the C2PA manifest store as signed, kept so that a stripped copy can be recovered.
+    ``credential``: the C2PA manifest store, kept so that a stripped copy can be recovered.
     """
 
     content_id: str = Field(pattern="^[0-9a-f]{16}$")

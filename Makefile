@@ -1,0 +1,52 @@
+# On a fresh machine with Python 3.11+ each target does its own set-up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO_OUT ?= demo-output
+
+.PHONY: demo test lint bench serve train-core train-prompts clean
+
+demo: .venv/.runtime
+	$(BIN)/python -m guard.demo --out $(DEMO_OUT)
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pip check
+	$(BIN)/python -c "import torch, cv2, numpy; print('torch', torch.__version__, 'cv2', cv2.__version__, 'numpy', numpy.__version__)"
+
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks
+
+serve: .venv/.runtime
+	$(BIN)/wardmark init
+	$(BIN)/wardmark serve
+
+# Retrains the embedded core; resumable: run it again to go on. BUDGET is wall-clock time.
+BUDGET ?= 90m
+train-core: .venv/.runtime
+	$(BIN)/python -m guard.generation.training --budget $(BUDGET) --out training-output/core
+
+# Retrains the prompt assessor. DATA is a folder of labelled prompts (docs/model-cards says which).
+train-prompts: .venv/.runtime
+	$(BIN)/python -m guard.prompts.training --data $(DATA) --out training-output/prompts
+
+# torch first and alone: a bare requirement of another package would fetch a build with CUDA.
+.venv/.torch: constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt)
+	touch $@
+
+.venv/.runtime: .venv/.torch pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/.dev: .venv/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres]'
+	touch $@
+
+clean:
+	rm -rf .venv $(DEMO_OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Simulators that obey the real ports, so that tests need no mocks."""

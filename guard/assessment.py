@@ -63,18 +63,24 @@ class Assessment(Frozen):
 
 
 class PromptAssessor(Protocol):
-    """Scores texts."""
+    """Scores texts. ``covers``: the categories that it can speak of in the best case."""
 
     @property
     def ref(self) -> AssessorRef: ...
+
+    @property
+    def covers(self) -> frozenset[str]: ...
 
     def assess(self, texts: Sequence[str]) -> list[Assessment]: ...
 
 
 class ImageAssessor(Protocol):
-    """Scores pictures."""
+    """Scores pictures. ``covers``: the categories whose visual content it can speak of."""
 
     @property
     def ref(self) -> AssessorRef: ...
+
+    @property
+    def covers(self) -> frozenset[str]: ...
 
     def assess(self, images: Sequence[Pixels]) -> list[Assessment]: ...

@@ -1,0 +1,116 @@
+"""Where a manifest store lies inside a PNG, JPEG or WebP. Pure; bounded by the file itself.
+
+Sources: C2PA 2.2, appendix A.3 (PNG caBX, JPEG APP11 with JUMBF, RIFF C2PA chunk); PNG 3rd edition,
+section 5; ITU-T T.81, annex B; ISO/IEC 19566-5, annex D; RIFF (Multimedia Programming Interface).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from provenance.errors import PictureInvalid
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class Span(NamedTuple):
+    """Bytes ``start`` to ``end`` (excluded) of the file."""
+
+    start: int
+    end: int
+
+
+class EmbeddedStore(NamedTuple):
+    """A store as it lies in a file.
+
+    ``store``: the bytes of the first one. ``spans``: what the stores and their container's headers
+    take up in the file, in order. ``stores``: how many there are; more than one is a fault.
+    """
+
+    store: bytes
+    spans: tuple[Span, ...]
+    stores: int
+
+
+def find_store(data: bytes, media_type: str) -> EmbeddedStore | None:
+    """The store inside ``data``, or None.
+
+    A damaged file is read as far as it goes. Raises PictureInvalid when ``data`` does not begin
+    like ``media_type``, or that is not one of the three.
+    """
+    try:
+        begins_right, stores_of = _CONTAINERS[media_type]
+    except KeyError:
+        raise PictureInvalid(
+            f"credentials are kept in PNG, JPEG and WebP files, not in {media_type}"
+        ) from None
+    if not begins_right(data):
+        raise PictureInvalid(f"these bytes are not of the kind {media_type}")
+    found = list(stores_of(data))
+    if not found:
+        return None
+    spans = tuple(sorted(span for _, spans in found for span in spans))
+    return EmbeddedStore(store=found[0][0], spans=spans, stores=len(found))
+
+
+_Found = tuple[bytes, tuple[Span, ...]]
+
+
+def _png(data: bytes) -> Iterator[_Found]:
+    at = len(PNG_SIGNATURE)
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        end = at + 12 + length
+        if kind == b"caBX":
+            yield data[at + 8 : at + 8 + length], (Span(at, min(end, len(data))),)
+        if kind == b"IEND":
+            return
+        at = end
+
+
+def _webp(data: bytes) -> Iterator[_Found]:
+    at = 12
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        end = at + 8 + length + length % 2  # chunks are padded to an even length
+        if data[at : at + 4] == b"C2PA":
+            yield data[at + 8 : at + 8 + length], (Span(at, min(end, len(data))),)
+        at = end
+
+
+def _jpeg(data: bytes) -> Iterator[_Found]:
+    """Joins the APP11 segments of each JUMBF box: a segment holds at most 64 KB."""
+    boxes: dict[bytes, tuple[bytearray, list[Span]]] = {}
+    for span in _jpeg_segments(data):
+        payload = data[span.start + 4 : span.end]
+        # CI "JP", instance (2), sequence number (4), then the box's own header.
+        if data[span.start + 1] != 0xEB or payload[:2] != b"JP" or payload[12:16] != b"jumb":
+            continue
+        instance = payload[2:4]
+        first = instance not in boxes
+        joined, spans = boxes.setdefault(instance, (bytearray(), []))
+        joined += payload[8:] if first else payload[16:]  # later segments repeat the header
+        spans.append(span)
+    for joined, spans in boxes.values():
+        yield bytes(joined), tuple(spans)
+
+
+def _jpeg_segments(data: bytes) -> Iterator[Span]:
+    """Marker segments up to the start of the scan; marker and length included."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        if data[at + 1] == 0xFF:  # a fill byte before a marker
+            at += 1
+            continue
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if end < at + 4:
+            return
+        yield Span(at, min(end, len(data)))
+        at = end
+
+
+_CONTAINERS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], Iterator[_Found]]]] = {
+    "image/png": (lambda data: data.startswith(PNG_SIGNATURE), _png),
+    "image/jpeg": (lambda data: data.startswith(b"\xff\xd8\xff"), _jpeg),
+    "image/webp": (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
+}

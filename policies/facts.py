@@ -2,14 +2,21 @@
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from policies.categories import CATEGORIES
 from policies.decision import Frozen, Scalar
+from policies.fields import FIELDS, RESERVED, Kind
 
 Stage = Literal["prompt", "image"]
+
+_TYPES: dict[Kind, type | tuple[type, ...]] = {
+    Kind.NUMBER: (int, float),
+    Kind.TEXT: str,
+    Kind.FLAG: bool,
+}
 
 
 class Facts(Frozen):
@@ -19,7 +26,9 @@ class Facts(Frozen):
     a category that nobody assessed is absent from it and stands in ``not_assessed``.
     ``thresholds`` holds the assessors' own thresholds, each set at a stated false-positive rate;
     a rule says ``calibrated`` to use them. ``fields`` holds the rest under dotted names
-    ("caller.role", "core.domain", "match.known_content", "language", "size.pixels").
+    ("caller.role", "core.domain", "match.known_content", "language", "size.pixels"), with the
+    types of ``policies.fields``; a name that is not known there is carried along, since no rule
+    can ask for it. A fact that is not known is left out, never guessed.
     """
 
     stage: Stage
@@ -37,3 +46,29 @@ class Facts(Frozen):
             if math.isnan(value) or not 0.0 <= value <= 1.0:
                 raise ValueError(f"{category} is {value}, not a probability in [0, 1]")
         return given
+
+    @field_validator("fields")
+    @classmethod
+    def _values_of_the_declared_types(cls, given: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
+        # A comparison across types would be False, which for a block rule means a silent pass.
+        for name, value in given.items():
+            if name in RESERVED:
+                raise ValueError(f"{name} cannot stand in fields: it comes from the assessment")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}, not a finite number")
+            field = FIELDS.get(name)
+            if field is None or value is None:
+                continue
+            if not isinstance(value, _TYPES[field.kind]) or (
+                field.kind is Kind.NUMBER and isinstance(value, bool)
+            ):
+                raise ValueError(f"{name} is {value!r}, but it is declared as a {field.kind}")
+            if field.choices and value not in field.choices:
+                raise ValueError(f"{name} is {value!r}, not one of {', '.join(field.choices)}")
+        return given
+
+    @model_validator(mode="after")
+    def _one_stage(self) -> Self:
+        if self.fields.get("stage", self.stage) != self.stage:
+            raise ValueError(f"fields say stage {self.fields['stage']!r}, not {self.stage!r}")
+        return self

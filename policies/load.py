@@ -1,0 +1,76 @@
+"""Policies by name (a pack of ours) or from a YAML file."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from policies.errors import PolicyNotFound, PolicyUnreadable
+from policies.faults import model_of
+from policies.fields import nearest
+from policies.language import PolicyDocument
+from policies.policy import Policy
+from policies.source import MAX_BYTES, Source, read_source
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def load_policy(name_or_path: str | Path) -> Policy:
+    """The pack of that name, or the policy in that file (a path, or anything ending in .yaml).
+
+    Raises PolicyNotFound, which lists the packs; PolicyInvalid, which tells line and column of
+    every fault; PolicyUnreadable when the system refuses the file.
+    """
+    return Policy(document_of(read_policy(name_or_path)))
+
+
+def list_policies() -> tuple[Policy, ...]:
+    """Every pack that comes with Wardmark, by name."""
+    return tuple(load_policy(name) for name in pack_names())
+
+
+def pack_names() -> tuple[str, ...]:
+    """Names of the packs, sorted."""
+    return tuple(sorted(path.stem for path in packs_folder().glob("*.yaml")))
+
+
+def packs_folder() -> Path:
+    """Where the packs lie. Cases of a pack lie in ``cases`` below."""
+    return Path(str(files("policies"))) / "packs"
+
+
+def policy_path(name_or_path: str | Path) -> Path:
+    """The file that ``name_or_path`` stands for. Raises PolicyNotFound."""
+    given = str(name_or_path)
+    if isinstance(name_or_path, Path) or given.endswith(SUFFIXES) or "/" in given:
+        path = Path(given)
+        if not path.exists():
+            raise PolicyNotFound(f"no policy file {given}; packs are {', '.join(pack_names())}")
+        return path
+    names = pack_names()
+    if given not in names:
+        hint = nearest(given, names)
+        raise PolicyNotFound(
+            f"no policy pack {given!r}{hint}. Packs: {', '.join(names)}; or give a .yaml file"
+        )
+    return packs_folder() / f"{given}.yaml"
+
+
+def read_policy(name_or_path: str | Path) -> Source:
+    """The text of a policy as data with places, not yet checked for meaning."""
+    return read_file(policy_path(name_or_path))
+
+
+def read_file(path: Path) -> Source:
+    """A YAML file as data with places. Raises PolicyInvalid, PolicyUnreadable."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)  # one more than allowed is enough to refuse it
+    except OSError as error:
+        raise PolicyUnreadable(
+            f"{path} cannot be read: {error.strerror}; check that it is a file and its permissions"
+        ) from error
+    return read_source(text, path.name)
+
+
+def document_of(source: Source) -> PolicyDocument:
+    """The policy that ``source`` says. Raises PolicyInvalid with every fault and its place."""
+    return model_of(PolicyDocument, source)

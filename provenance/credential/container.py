@@ -31,6 +31,11 @@ class EmbeddedStore(NamedTuple):
     stores: int
 
 
+def holds_stores(media_type: str) -> bool:
+    """Whether this is a kind of file in which ``find_store`` can look."""
+    return media_type in _CONTAINERS
+
+
 def find_store(data: bytes, media_type: str) -> EmbeddedStore | None:
     """The store inside ``data``, or None.
 

@@ -1,0 +1,246 @@
+"""What a manifest store states, out of c2pa's JSON. Pure; every string in it is a stranger's."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from provenance.credential.credential import (
+    Action,
+    Codes,
+    Contents,
+    Disclosures,
+    IngredientState,
+    StatedBinding,
+)
+from provenance.credential.manifest import DISCLOSURE
+
+Json = Mapping[str, object]
+
+MAX_TEXT = 200  # characters kept of anything stated
+MAX_LISTED = 100  # actions, bindings and manifests kept
+CONTENT_ID = re.compile(r"[0-9a-f]{16}")
+UNTRUSTED = "signingCredential.untrusted"
+
+
+class HashedRange(NamedTuple):
+    """An exclusion of a data hash: ``length`` bytes from ``start`` are not protected."""
+
+    start: int
+    length: int
+
+
+def contents_of(report: Json) -> Contents | None:
+    """The statements in ``Reader.detailed_json``; None when no manifest is active."""
+    label, active = _active(report)
+    if label is None:
+        return None
+    manifests = _map(report.get("manifests"))
+    actions = [
+        *_actions(active),
+        *(a for name, m in manifests.items() if name != label for a in _actions(_map(m))),
+    ]
+    claim = _map(active.get("claim"))
+    own = list(_actions(active))
+    return Contents(
+        manifest=label,
+        history=tuple(_clip(name) for name in list(manifests)[:MAX_LISTED]),
+        title=_text(claim.get("dc:title")),
+        generator=_generator(claim),
+        actions=tuple(own[:MAX_LISTED]),
+        source_types=tuple(
+            dict.fromkeys(a.digital_source_type for a in actions if a.digital_source_type)
+        )[:MAX_LISTED],
+        soft_bindings=tuple(_soft_bindings(active))[:MAX_LISTED],
+        disclosures=_disclosures(active, own),
+    )
+
+
+def exclusions_of(report: Json) -> tuple[HashedRange, ...] | None:
+    """What the active manifest's data hash leaves out; None when it is bound in another way."""
+    _, active = _active(report)
+    hashes = [data for label, data in _assertions(active) if _base(label) == "c2pa.hash.data"]
+    if len(hashes) != 1:
+        return None
+    stated = [_map(item) for item in _list(hashes[0].get("exclusions"))]
+    ranges = [(item.get("start"), item.get("length")) for item in stated]
+    return tuple(
+        HashedRange(start, length)
+        for start, length in ranges
+        if isinstance(start, int) and isinstance(length, int)
+    )
+
+
+class SignatureInfo(NamedTuple):
+    """What c2pa says of the signature. ``time`` stands there even if nobody vouches for it."""
+
+    time: str | None
+    algorithm: str | None
+    common_name: str | None
+    organisation: str | None
+    serial: str | None
+
+
+def signature_of(report: Json) -> SignatureInfo:
+    """The ``signature_info`` that ``read`` took over from c2pa's short report."""
+    info = _map(report.get("signature_info"))
+    return SignatureInfo(
+        time=_text(info.get("time")),
+        algorithm=_text(info.get("alg")),
+        common_name=_text(info.get("common_name")),
+        organisation=_text(info.get("issuer")),
+        serial=_text(info.get("cert_serial_number")),
+    )
+
+
+def codes_of(report: Json) -> Codes:
+    """Codes of the active manifest, and failures of ingredients that c2pa itself found."""
+    results = _map(report.get("validation_results"))
+    active = _map(results.get("activeManifest"))
+    return Codes(
+        success=_codes(active.get("success")),
+        informational=_codes(active.get("informational")),
+        failure=tuple(dict.fromkeys(_codes(active.get("failure")) + _delta_failures(report))),
+    )
+
+
+def _codes(items: object) -> tuple[str, ...]:
+    codes = (_text(_map(item).get("code")) for item in _list(items))
+    return tuple(dict.fromkeys(code for code in codes if code))
+
+
+def _delta_failures(report: Json) -> tuple[str, ...]:
+    deltas = _list(_map(report.get("validation_results")).get("ingredientDeltas"))
+    return tuple(
+        code
+        for delta in deltas
+        for code in _codes(_map(_map(delta).get("validationDeltas")).get("failure"))
+    )
+
+
+def worst_ingredient(report: Json) -> IngredientState:
+    """The worst of all ingredients in the history, as recorded when each was taken in.
+
+    c2pa's own state leaves this out: an edit of a tampered parent reads as Trusted.
+    """
+    states = [
+        _ingredient_state(data)
+        for manifest in _map(report.get("manifests")).values()
+        for label, data in _assertions(_map(manifest))
+        if _base(label).startswith("c2pa.ingredient")
+    ]
+    if _delta_failures(report):
+        states.append(IngredientState.INVALID)
+    return max(states, key=lambda state: state.severity, default=IngredientState.NONE)
+
+
+def _ingredient_state(data: Json) -> IngredientState:
+    results = data.get("validationResults", data.get("validation_results"))
+    signed = any(data.get(key) for key in ("activeManifest", "c2pa_manifest", "active_manifest"))
+    if results is not None:
+        failures = _list(_map(_map(results).get("activeManifest")).get("failure"))
+    elif "validationStatus" in data:  # ingredients of C2PA 1.x list failures only
+        failures = _list(data.get("validationStatus"))
+    else:
+        return IngredientState.NOT_VALIDATED if signed else IngredientState.UNSIGNED
+    codes = {_text(_map(failure).get("code")) for failure in failures}
+    if not codes:
+        return IngredientState.TRUSTED if signed else IngredientState.UNSIGNED
+    return IngredientState.VALID if codes == {UNTRUSTED} else IngredientState.INVALID
+
+
+def _disclosures(active: Json, actions: Sequence[Action]) -> Disclosures:
+    """Our own assertion, or what the standard ones say in its place."""
+    for label, data in _assertions(active):
+        if _base(label) == DISCLOSURE:
+            content_id = _text(data.get("content_id"))
+            return Disclosures(
+                provider=_text(data.get("provider")),
+                system=_text(data.get("system")),
+                version=_text(data.get("version")),
+                created_at=_text(data.get("created_at")),
+                content_id=(
+                    content_id if content_id and CONTENT_ID.fullmatch(content_id) else None
+                ),
+            )
+    created = next((a for a in actions if a.action == "c2pa.created"), None)
+    return Disclosures(
+        system=created.agent if created else None, created_at=created.when if created else None
+    )
+
+
+def _actions(manifest: Json) -> Iterator[Action]:
+    for label, data in _assertions(manifest):
+        if _base(label) not in ("c2pa.actions", "c2pa.actions.v2"):
+            continue
+        for item in map(_map, _list(data.get("actions"))):
+            agent = item.get("softwareAgent")
+            yield Action(
+                action=_text(item.get("action")) or "unnamed",
+                when=_text(item.get("when")),
+                digital_source_type=_text(item.get("digitalSourceType")),
+                agent=_text(agent) or _name_and_version(_map(agent)),
+            )
+
+
+def _soft_bindings(manifest: Json) -> Iterator[StatedBinding]:
+    for label, data in _assertions(manifest):
+        alg = _text(data.get("alg"))
+        if _base(label) != "c2pa.soft-binding" or alg is None:
+            continue
+        for block in map(_map, _list(data.get("blocks"))):
+            value = _text(block.get("value"))
+            if value is not None:
+                yield StatedBinding(alg=alg, value=_hex(value))
+
+
+def _hex(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).hex()
+    except (binascii.Error, ValueError):
+        return value
+
+
+def _generator(claim: Json) -> str | None:
+    info = claim.get("claim_generator_info")
+    if isinstance(info, list):
+        info = info[0] if info else None
+    return _name_and_version(_map(info)) or _text(claim.get("claim_generator"))
+
+
+def _name_and_version(info: Json) -> str | None:
+    parts = [part for part in (_text(info.get("name")), _text(info.get("version"))) if part]
+    return " ".join(parts) or None
+
+
+def _active(report: Json) -> tuple[str | None, Json]:
+    label = _text(report.get("active_manifest"))
+    manifests = _map(report.get("manifests"))
+    return (label, _map(manifests[label])) if label in manifests and label else (None, {})
+
+
+def _assertions(manifest: Json) -> Iterator[tuple[str, Json]]:
+    for label, data in _map(manifest.get("assertion_store")).items():
+        yield label, _map(data)
+
+
+def _base(label: str) -> str:
+    """The label without the suffix that numbers assertions of one kind."""
+    return label.split("__", 1)[0]
+
+
+def _map(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str | None:
+    return _clip(value) if isinstance(value, str) else None
+
+
+def _clip(value: str) -> str:
+    return value[:MAX_TEXT]

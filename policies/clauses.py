@@ -25,7 +25,7 @@ Known = Mapping[str, object]
 _CALIBRATED_PREFIX = f"{CALIBRATED}."
 
 # Limits were checked against the field's type at load, and facts when they were made.
-_RELATIONS: dict[Operator, Callable[[Any, Any], bool]] = {
+RELATIONS: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.AT_LEAST: operator.ge,
     Operator.ABOVE: operator.gt,
     Operator.AT_MOST: operator.le,
@@ -82,7 +82,7 @@ def compile_clause(clause: Clause, negated: bool = False) -> Test:
 
 
 def _comparison(field: str, op: Operator, limit: Scalar | tuple[Scalar, ...]) -> Test:
-    relation = _RELATIONS[op]
+    relation = RELATIONS[op]
 
     def holds(known: Known) -> Verdict:
         value = known.get(field)
@@ -95,7 +95,7 @@ def _comparison(field: str, op: Operator, limit: Scalar | tuple[Scalar, ...]) ->
 
 
 def _above_threshold(field: str, op: Operator) -> Test:
-    relation = _RELATIONS[op]
+    relation = RELATIONS[op]
     threshold = _CALIBRATED_PREFIX + field.removeprefix(SCORE_PREFIX)
 
     def holds(known: Known) -> Verdict:

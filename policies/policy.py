@@ -12,6 +12,7 @@ from policies.facts import Facts, Stage
 from policies.language import OnMissing, PolicyDocument, Rule
 
 CLOSED = "closed"
+_BY_SEVERITY = tuple(sorted(Action))
 
 
 class Policy:
@@ -58,7 +59,7 @@ class Policy:
         calibrated threshold that a rule compares it with.
         """
         known = known_facts(facts)
-        action = Action.ALLOW
+        strictest = 0
         obligations: set[Obligation] = set(self.document.obligations)
         reasons: list[Reason] = []
         for one in self._at[facts.stage]:
@@ -75,10 +76,9 @@ class Policy:
                 )
             )
             obligations |= rule.obligations
-            if action < rule.action:
-                action = rule.action
+            strictest = max(strictest, one.severity)
         return Decision(
-            action=action,
+            action=_BY_SEVERITY[strictest],
             obligations=frozenset(obligations),
             reasons=tuple(reasons),
             policy=self.ref,
@@ -97,11 +97,12 @@ class Policy:
 class _CompiledRule:
     """A rule with its clause as closures."""
 
-    __slots__ = ("because", "holds", "rule")
+    __slots__ = ("because", "holds", "rule", "severity")
 
     def __init__(self, rule: Rule) -> None:
         test = compile_clause(rule.when)
         self.rule = rule
+        self.severity = rule.action.severity
         self.holds: Callable[[Known], Verdict] = test.holds
         self.because: Callable[[Known], Iterator[Because]] = test.because
 

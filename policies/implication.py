@@ -1,0 +1,147 @@
+"""When one clause follows from another, and when a clause can never hold.
+
+Sound, not complete: a True is always right, a False may only mean that the proof was not found.
+Both questions are put to the clause with every ``not`` pushed down to its comparisons. Pure.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from policies.clauses import RELATIONS
+from policies.decision import Scalar
+from policies.fields import FIELDS, Kind
+from policies.language import (
+    CALIBRATED,
+    All,
+    AnyOf,
+    Clause,
+    Comparison,
+    Not,
+    OnMissing,
+    Operator,
+    Rule,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    field: str
+    op: Operator
+    limit: Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    every: bool  # all, or else any
+    parts: tuple["_Leaf | _Group", ...]
+
+
+_Tree = _Leaf | _Group
+
+
+def covers(wide: Rule, narrow: Rule) -> bool:
+    """Whenever ``narrow`` fires, ``wide`` fires, with no milder action and no fewer obligations."""
+    return (
+        (wide.stage in ("both", narrow.stage))
+        and wide.action >= narrow.action
+        and wide.obligations >= narrow.obligations
+        and wide.on_missing in (OnMissing.MATCH, narrow.on_missing)
+        and _implies(_tree(narrow.when), _tree(wide.when))
+    )
+
+
+def never(clause: Clause) -> bool:
+    """No facts make ``clause`` true. (Facts that are missing may still leave it open.)"""
+    return _never(_tree(clause))
+
+
+def _tree(clause: Clause, negated: bool = False) -> _Tree:
+    match clause:
+        case Not():
+            return _tree(clause.clause, not negated)
+        case Comparison():
+            op = clause.op.opposite if negated else clause.op
+            return _Leaf(clause.field, op, clause.limit)
+        case All():
+            return _Group(not negated, tuple(_tree(part, negated) for part in clause.all))
+        case AnyOf():
+            return _Group(negated, tuple(_tree(part, negated) for part in clause.any))
+
+
+def _implies(a: _Tree, b: _Tree) -> bool:
+    if isinstance(b, _Group) and b.every:
+        return all(_implies(a, part) for part in b.parts)
+    if isinstance(a, _Group) and not a.every:
+        return all(_implies(part, b) for part in a.parts)
+    if isinstance(b, _Group) and any(_implies(a, part) for part in b.parts):
+        return True
+    if isinstance(a, _Group):
+        return any(_implies(part, b) for part in a.parts)
+    return isinstance(b, _Leaf) and _leaf_implies(a, b)
+
+
+def _leaf_implies(a: _Leaf, b: _Leaf) -> bool:
+    if a.field != b.field:
+        return False
+    if CALIBRATED in (a.limit, b.limit):
+        return a.limit == b.limit and (a.op is b.op or a.op is Operator.ABOVE)
+    return not _satisfiable((a, _Leaf(b.field, b.op.opposite, b.limit)))
+
+
+def _never(tree: _Tree) -> bool:
+    if isinstance(tree, _Group) and not tree.every:
+        return all(_never(part) for part in tree.parts)
+    if isinstance(tree, _Group) and any(_never(part) for part in tree.parts):
+        return True
+    by_field: dict[str, list[_Leaf]] = {}
+    for leaf in _conjuncts(tree):
+        if leaf.limit != CALIBRATED:  # known only with the assessor
+            by_field.setdefault(leaf.field, []).append(leaf)
+    return not all(_satisfiable(leaves) for leaves in by_field.values())
+
+
+def _conjuncts(tree: _Tree) -> Iterator[_Leaf]:
+    if isinstance(tree, _Leaf):
+        yield tree
+    elif tree.every:
+        for part in tree.parts:
+            yield from _conjuncts(part)
+
+
+def _satisfiable(leaves: Sequence[_Leaf]) -> bool:
+    """One value meets every leaf. All are on one field, none against ``calibrated``."""
+    return any(
+        all(RELATIONS[leaf.op](value, leaf.limit) for leaf in leaves)
+        for value in _candidates(leaves)
+    )
+
+
+def _candidates(leaves: Sequence[_Leaf]) -> Iterator[object]:
+    """Values of which one meets every leaf, if any value does."""
+    field = FIELDS[leaves[0].field]
+    limits = {one for leaf in leaves for one in _listed(leaf.limit) if one is not None}
+    match field.kind:
+        case Kind.FLAG:
+            yield from (True, False)
+        case Kind.SET:
+            # The largest set that nothing forbids: what it does not hold, no other may.
+            forbidding = (Operator.LACKS, Operator.CONTAINS_NONE)
+            forbidden = {
+                one for leaf in leaves if leaf.op in forbidding for one in _listed(leaf.limit)
+            }
+            yield frozenset(field.choices) - forbidden
+        case Kind.TEXT:  # what is longer than every limit equals none of them
+            yield from field.choices or {*limits, "".join(map(str, limits)) + "?"}
+        case Kind.SCORE | Kind.NUMBER:
+            ends = (0.0, 1.0) if field.kind is Kind.SCORE else (-math.inf, math.inf)
+            points = sorted(
+                {*ends, *(float(one) for one in limits if isinstance(one, int | float))}
+            )
+            yield from points
+            yield from ((low + high) / 2 for low, high in pairwise(points))
+
+
+def _listed(limit: Scalar | tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    return limit if isinstance(limit, tuple) else (limit,)

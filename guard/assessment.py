@@ -31,7 +31,11 @@ class Span(Frozen):
 
 
 class Region(Frozen):
-    """Evidence in a picture: a box in pixels, and what was seen there."""
+    """Evidence in a picture: a box in pixels, and what was seen there.
+
+    ``text``: what is written in it, where it was read. It may hold personal data: it is shown,
+    never logged and never put into the ledger.
+    """
 
     x: int
     y: int
@@ -40,6 +44,7 @@ class Region(Frozen):
     kind: str
     category: str | None = None
     score: float = Field(ge=0.0, le=1.0)
+    text: str | None = None
 
 
 class Assessment(Frozen):

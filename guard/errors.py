@@ -1,18 +1,19 @@
 """Errors of the guard wing. Exit code / HTTP status in the drawing.
 
-    WardmarkError (policies.errors)
-    ├── WrongUse
-    │   └── InvalidRequest        2 / 400   size, steps, count, prompt length ...
-    ├── Refused
-    │   ├── PolicyRefused         3 / 400   carries the decision
-    │   └── ReviewRequired        3 / 400   held for a person; carries the decision
-    ├── GenerationCancelled     130 / 499   stopped on request, nothing delivered
-    └── Unavailable
-        ├── CoreUnavailable       4 / 503   the generator cannot be loaded
-        ├── CoreFailed            4 / 503   the generator broke while drawing
-        └── SafetyUnavailable     4 / 503   an assessor is missing, broken, or its weights changed
-            ├── WeightsInvalid              a weights file is absent or has the wrong SHA-256
-            └── ObligationUnmet             a receipt that policy demands is missing
+WardmarkError (policies.errors)
+├── WrongUse
+│   ├── InvalidRequest        2 / 400   size, steps, count, prompt length ...
+│   └── KnownListInvalid      2 / 422   a list of known content, with line numbers
+├── Refused
+│   ├── PolicyRefused         3 / 400   carries the decision
+│   └── ReviewRequired        3 / 400   held for a person; carries the decision
+├── GenerationCancelled     130 / 499   stopped on request, nothing delivered
+└── Unavailable
+    ├── CoreUnavailable       4 / 503   the generator cannot be loaded
+    ├── CoreFailed            4 / 503   the generator broke while drawing
+    └── SafetyUnavailable     4 / 503   an assessor is missing, broken, or its weights changed
+        ├── WeightsInvalid              a weights file is absent or has the wrong SHA-256
+        └── ObligationUnmet             a receipt that policy demands is missing
 """
 
 from policies.decision import Decision
@@ -21,6 +22,13 @@ from policies.errors import Refused, Unavailable, WardmarkError, WrongUse
 
 class InvalidRequest(WrongUse):
     """The request is outside the stated limits; the message names them."""
+
+
+class KnownListInvalid(WrongUse):
+    """A list of known content cannot be read whole; the message names the lines."""
+
+    http_status = 422
+    code = "known_list_invalid"
 
 
 class DecisionRefused(Refused):

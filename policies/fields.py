@@ -71,6 +71,7 @@ FIELDS: dict[str, Field] = {
         Field("text.present", Kind.FLAG, "the picture holds legible text"),
         Field("text.lines", Kind.NUMBER, "lines of text read in the picture"),
         Field("qr.present", Kind.FLAG, "the picture holds a QR or bar code"),
+        Field("qr.host", Kind.TEXT, "the hosts that its codes lead to, separated by spaces"),
     )
 }
 

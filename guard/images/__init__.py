@@ -1,0 +1,14 @@
+"""Assessors of pictures."""
+
+from guard.images.assessor import PictureAssessor, load_assessor
+from guard.images.known import pixels_sha256
+from guard.images.known_list import KnownContentList, load_list, parse_list
+
+__all__ = [
+    "KnownContentList",
+    "PictureAssessor",
+    "load_assessor",
+    "load_list",
+    "parse_list",
+    "pixels_sha256",
+]

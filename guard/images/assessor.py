@@ -1,0 +1,95 @@
+"""The picture assessor that works offline: known content, codes, and text in the picture."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Final
+
+from guard.assessment import Assessment, AssessorRef, PromptAssessor
+from guard.images.codes import Codes
+from guard.images.finding import Finding, Part, Subject
+from guard.images.judgement import UNSAFE, Examination, Silence, judge
+from guard.images.known import KnownContent
+from guard.images.known_list import KnownContentList
+from guard.images.text import TextReader, WrittenText
+from provenance.picture import Pixels
+
+NAME: Final = "picture-signals"
+VERSION: Final = "1"
+_PLAIN_TEXT: Final = "a picture"  # says nothing; assessed once for the thresholds
+
+
+class PictureAssessor:
+    """Runs its parts in the order of cost and has all writing judged by the prompt assessor.
+
+    ``scores`` are the probabilities that the writing in the picture (text and codes) gives, 0
+    where nothing is written, 1 for the category that a list of known content names.
+    ``not_assessed`` holds every category, because nobody looks at the scene: a category may well
+    have a score and stand there too. ``covers`` is empty for the same reason, so a policy that
+    requires a category does not start in front of an open core on the strength of this assessor.
+    """
+
+    covers: frozenset[str] = frozenset()
+
+    def __init__(self, parts: Sequence[Part], prompt_assessor: PromptAssessor) -> None:
+        self._parts = tuple(parts)
+        self._prompt_assessor = prompt_assessor
+
+    @cached_property
+    def ref(self) -> AssessorRef:
+        digests = [part.digest for part in self._parts] + [self._prompt_assessor.ref.digest]
+        digest = hashlib.sha256(" ".join(digests).encode()).hexdigest()
+        return AssessorRef(name=NAME, version=VERSION, digest=digest)
+
+    def assess(
+        self, images: Sequence[Pixels], *, files: Sequence[bytes] | None = None
+    ) -> list[Assessment]:
+        """One assessment a picture, (H, W, 3) uint8 RGB of any size.
+
+        ``files``: the bytes of each upload, so that lists of file hashes apply. Raises
+        SafetyUnavailable where a part cannot look: never a pass.
+        """
+        sources = files if files is not None else [None] * len(images)
+        examined = [
+            self._examine(Subject(pixels, file))
+            for pixels, file in zip(images, sources, strict=True)
+        ]
+        texts = [text for examination in examined for text in examination.texts]
+        read = iter(self._prompt_assessor.assess(texts) if texts else [])
+        return [
+            judge(examination, _next(read, len(examination.texts)), self._silence, self.ref)
+            for examination in examined
+        ]
+
+    def _examine(self, subject: Subject) -> Examination:
+        findings: list[Finding] = []
+        for part in self._parts:
+            finding = part.find(subject)
+            findings.append(finding)
+            if finding.match is not None and finding.match.conclusive:
+                break
+        complete = len(findings) == len(self._parts)
+        return Examination(subject.pixels, tuple(findings), complete)
+
+    @cached_property
+    def _silence(self) -> Silence:
+        (plain,) = self._prompt_assessor.assess([_PLAIN_TEXT])
+        spoken_of = sorted({*self._prompt_assessor.covers, UNSAFE})
+        return Silence(dict.fromkeys(spoken_of, 0.0), plain.thresholds)
+
+
+def load_assessor(
+    prompt_assessor: PromptAssessor, *, lists: Sequence[KnownContentList] = ()
+) -> PictureAssessor:
+    """The assessor with all parts that need no weights of the operator's.
+
+    ``lists`` are searched in their order. Raises WeightsInvalid where the text models are not
+    installed; they are loaded with the first picture.
+    """
+    return PictureAssessor(
+        (KnownContent(lists), Codes(), WrittenText(TextReader())), prompt_assessor
+    )
+
+
+def _next(read: Iterator[Assessment], count: int) -> list[Assessment]:
+    return [next(read) for _ in range(count)]

@@ -1,0 +1,159 @@
+"""Text in a picture: is there any, and if so, what does it say and where.
+
+A text detector sees a reduced picture first (the gate); only where it fires is the picture read
+in full. Both are the PP-OCRv4 models that the rapidocr-onnxruntime package brings along
+(Apache-2.0), through ONNX Runtime on one thread. The figures behind the constants are in
+docs/image-guard.md; `python benchmarks/images.py` prints them.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+
+from guard.errors import SafetyUnavailable, WeightsInvalid
+from guard.images.finding import Box, Finding, Subject, Writing
+from guard.images.scale import reduced, scaled
+from provenance.picture import Pixels
+
+GATE_SCALE: Final = 0.875  # of the picture: letters of 12 pixels are still found
+GATE_MAX_SIDE: Final = 640  # pixels
+GATE_PROBABILITY: Final = 0.1  # of any pixel of the detector's map
+
+READ_MAX_SIDE: Final = 1024  # pixels; cost grows with the area
+READ_SHORT_SIDE: Final = 736  # pixels; smaller pictures are enlarged towards it
+READ_MAX_ENLARGEMENT: Final = 4.0
+READ_MAX_ASPECT: Final = 4  # beyond it, the shorter side is padded
+
+MIN_CONFIDENCE: Final = 0.8  # of a line, from the recogniser
+MIN_LETTERS: Final = 4  # letters and digits in all lines together; fewer are texture misread
+
+_GRID: Final = 32  # the detector takes sides in multiples of 32 pixels
+_PADDING: Final = 114  # grey level, as far from black text as from white
+_PACKAGE: Final = "rapidocr_onnxruntime"
+_INSTALL: Final = "install it with: pip install rapidocr-onnxruntime"
+
+
+class TextReader:
+    """The OCR engine, loaded at the first picture. Safe to share between threads.
+
+    Raises WeightsInvalid where the models are not installed.
+    """
+
+    def __init__(self) -> None:
+        self.digest: Final = _weights_digest()
+        self._lock = Lock()  # the engine keeps the size of the picture at hand in itself
+
+    def sees_text(self, pixels: Pixels) -> bool:
+        """The gate: whether (H, W, 3) RGB may hold text. Some 60 CPU-ms at 512x512."""
+        side = max(pixels.shape[:2])
+        small = reduced(pixels, min(GATE_MAX_SIDE, max(_GRID, round(side * GATE_SCALE)))).pixels
+        height, width = small.shape[:2]
+        on_grid = np.full(
+            (-(-height // _GRID) * _GRID, -(-width // _GRID) * _GRID, 3), _PADDING, np.uint8
+        )
+        on_grid[:height, :width] = small
+        chw = (on_grid[..., ::-1].astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)[None]
+        with self._lock:
+            (probabilities,) = self._ran(self._engine.text_det.infer, np.ascontiguousarray(chw))
+        return bool(probabilities.max() > GATE_PROBABILITY)
+
+    def read(self, pixels: Pixels) -> list[Writing]:
+        """Every line of (H, W, 3) RGB read with MIN_CONFIDENCE or more, from the top down."""
+        height, width = pixels.shape[:2]
+        scale = min(
+            READ_MAX_SIDE / max(height, width),
+            max(1.0, READ_SHORT_SIDE / min(height, width)),
+            READ_MAX_ENLARGEMENT,
+        )
+        fitted = _padded(scaled(pixels, scale).pixels)
+        with self._lock:
+            lines, _ = self._ran(self._engine, np.ascontiguousarray(fitted[..., ::-1]))
+        return [
+            Writing(
+                text=text,
+                box=Box.around([(x / scale, y / scale) for x, y in corners], pixels),
+                kind="text",
+                confidence=min(1.0, float(confidence)),
+            )
+            for corners, text, confidence in lines or ()
+            if text.strip()
+        ]
+
+    @cached_property
+    def _engine(self) -> Any:
+        return self._ran(_loaded_engine)
+
+    def _ran(self, call: Callable[..., Any], *args: Any) -> Any:
+        # The package and ONNX Runtime raise bare Exceptions of many kinds; whichever it is, the
+        # picture was not read, and that must never look like a picture without text.
+        try:
+            return call(*args)
+        except Exception as fault:
+            raise SafetyUnavailable(
+                f"text in pictures cannot be read: {fault}; {_INSTALL} (again)"
+            ) from fault
+
+
+class WrittenText:
+    """The part that reads text. ``text.present`` means legible text, not a firing gate."""
+
+    def __init__(self, reader: TextReader) -> None:
+        self._reader = reader
+
+    @property
+    def digest(self) -> str:
+        return self._reader.digest
+
+    def find(self, subject: Subject) -> Finding:
+        lines: Sequence[Writing] = ()
+        if self._reader.sees_text(subject.pixels):
+            lines = self._reader.read(subject.pixels)
+            if sum(character.isalnum() for line in lines for character in line.text) < MIN_LETTERS:
+                lines = ()
+        return Finding(
+            writings=tuple(lines),
+            fields={"text.present": bool(lines), "text.lines": len(lines)},
+        )
+
+
+def _loaded_engine() -> Any:
+    from rapidocr_onnxruntime import RapidOCR
+
+    return RapidOCR(
+        text_score=MIN_CONFIDENCE,
+        det_limit_side_len=_GRID,  # the picture comes in the size that it is to be read in
+        intra_op_num_threads=1,
+        inter_op_num_threads=1,
+    )
+
+
+def _weights_digest() -> str:
+    """SHA-256 over the digests of the package's model files, in the order of their names."""
+    package = find_spec(_PACKAGE)
+    if package is None or package.origin is None:
+        raise WeightsInvalid(f"text in pictures needs the package {_PACKAGE}; {_INSTALL}")
+    models = sorted((Path(package.origin).parent / "models").glob("*.onnx"))
+    if len(models) < 3:  # detector, direction, recogniser
+        raise WeightsInvalid(f"the models of {_PACKAGE} are not all there; {_INSTALL} (again)")
+    digests = [f"{model.name} {hashlib.sha256(model.read_bytes()).hexdigest()}" for model in models]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _padded(pixels: Pixels) -> Pixels:
+    """``pixels`` with grey below or to the right until no side is READ_MAX_ASPECT of the other.
+
+    The engine enlarges thin strips by itself and without bound: 30,000 pixels are possible.
+    """
+    height, width = pixels.shape[:2]
+    least = max(_GRID * 2, -(-max(height, width) // READ_MAX_ASPECT))
+    if height >= least and width >= least:
+        return pixels
+    padded = np.full((max(height, least), max(width, least), 3), _PADDING, np.uint8)
+    padded[:height, :width] = pixels
+    return padded

@@ -6,12 +6,16 @@
     │   ├── PictureTooLarge       4 / 413   refused before decoding
     │   ├── MarkInvalid           2 / 400   payload or picture unfit for the watermark scheme
     │   ├── HomeInvalid           2 / 500   a home that is missing, or already there
-    │   └── LedgerEntryNotFound   2 / 404
+    │   ├── LedgerEntryNotFound   2 / 404
+    │   ├── EventInvalid          2 / 422   a body that may not or cannot stand in the ledger
+    │   ├── EventConflict         2 / 409   one id for two different events
+    │   └── ProofInvalid          1 / 422   a proof, note or export that does not verify
     └── Unavailable
         └── ProvenanceUnavailable 4 / 503   no picture may be delivered
             ├── WatermarkFailed
             ├── SignerUnavailable
             ├── LedgerUnavailable
+            │   └── LedgerKeyInvalid        a key file that is missing, readable by others or wrong
             ├── LedgerCorrupt               what is stored does not match its proof
             └── OutputFailed                the file could not be written whole
 """
@@ -54,6 +58,28 @@ class LedgerEntryNotFound(WrongUse):
     code = "ledger_entry_not_found"
 
 
+class EventInvalid(WrongUse):
+    """An event that is malformed, too large, or would put personal data into the ledger."""
+
+    http_status = 422
+    code = "event_invalid"
+
+
+class EventConflict(WrongUse):
+    """An id that already names another event."""
+
+    http_status = 409
+    code = "event_conflict"
+
+
+class ProofInvalid(WrongUse):
+    """What was to be proved is not: the message names the step that fails."""
+
+    exit_code = 1
+    http_status = 422
+    code = "proof_invalid"
+
+
 class ProvenanceUnavailable(Unavailable):
     """A mark, a credential or a record could not be made, so nothing may leave."""
 
@@ -70,6 +96,10 @@ class SignerUnavailable(ProvenanceUnavailable):
 
 class LedgerUnavailable(ProvenanceUnavailable):
     """The database cannot be reached or written."""
+
+
+class LedgerKeyInvalid(LedgerUnavailable):
+    """A key of the ledger is missing, not its own, or open to others."""
 
 
 class LedgerCorrupt(ProvenanceUnavailable):

@@ -1,8 +1,6 @@
 """What the ledger knows of one delivered picture."""
 
-from datetime import datetime
-
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from policies.decision import Frozen, PolicyRef
 
@@ -19,7 +17,7 @@ class Record(Frozen):
 
     content_id: str = Field(pattern="^[0-9a-f]{16}$")
     decision_id: str
-    created_at: datetime
+    created_at: AwareDatetime
     media_type: str
     width: int
     height: int

@@ -1,0 +1,33 @@
+"""The ledger: what was done, kept so that nobody can quietly change it.
+
+ledger = Ledger("sqlite:////path/ledger.db")
+entry, = ledger.append([Event("refusal", {"rule": "minors"})])
+proof = ledger.prove(entry.id)
+verify_inclusion(proof, verifier_key)      # offline, with the public key alone
+"""
+
+from provenance.ledger.checkpoint import Checkpoint
+from provenance.ledger.event import Entry, Event
+from provenance.ledger.key import LedgerKey, load_verifier
+from provenance.ledger.ledger import Ledger
+from provenance.ledger.note import VerifierKey
+from provenance.ledger.proof import (
+    ConsistencyProof,
+    InclusionProof,
+    verify_consistency,
+    verify_inclusion,
+)
+
+__all__ = [
+    "Checkpoint",
+    "ConsistencyProof",
+    "Entry",
+    "Event",
+    "InclusionProof",
+    "Ledger",
+    "LedgerKey",
+    "VerifierKey",
+    "load_verifier",
+    "verify_consistency",
+    "verify_inclusion",
+]

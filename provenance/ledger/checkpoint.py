@@ -1,0 +1,58 @@
+"""Checkpoints (C2SP tlog-checkpoint): the signed head of the tree.
+
+The text of the note is three lines: origin, number of entries, root in base64. The origin is the
+name of the ledger's key, so a checkpoint of another ledger never passes for ours.
+"""
+
+import base64
+import re
+
+from policies.decision import Frozen
+from provenance.errors import ProofInvalid
+from provenance.ledger import note as notes
+from provenance.ledger.merkle import HASH_BYTES
+from provenance.ledger.note import VerifierKey
+
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")  # no leading zero; below 2**63
+
+
+class Checkpoint(Frozen):
+    """Head of the tree at ``size`` entries. ``root`` is 64 hex digits; ``note`` the signed text."""
+
+    origin: str
+    size: int
+    root: str
+    note: str
+
+    @classmethod
+    def parse(cls, note: str) -> "Checkpoint":
+        """Read a note without believing it: signatures are not checked here."""
+        lines = notes.parse(note).text.split("\n")
+        if len(lines) < 4 or not all(lines[:-1]):  # three lines and the end of the last
+            raise ProofInvalid("A checkpoint has three lines: origin, size, root.")
+        origin, size, root = lines[:3]
+        if not _SIZE.fullmatch(size):
+            raise ProofInvalid("The size in the checkpoint is not a decimal number.")
+        try:
+            digest = base64.b64decode(root, validate=True)
+        except ValueError:
+            raise ProofInvalid("The root in the checkpoint is not base64.") from None
+        if len(digest) != HASH_BYTES:
+            raise ProofInvalid("The root in the checkpoint is not a SHA-256 hash.")
+        return cls(origin=origin, size=int(size), root=digest.hex(), note=note)
+
+    @classmethod
+    def verified(cls, note: str, verifier: VerifierKey) -> "Checkpoint":
+        """Read a note and check that ``verifier`` signed it. Raises ``ProofInvalid``."""
+        checkpoint = cls.parse(note)
+        verifier.check(notes.parse(note))
+        if checkpoint.origin != verifier.name:
+            raise ProofInvalid(
+                f"The checkpoint is of the ledger {checkpoint.origin}, not of {verifier.name}."
+            )
+        return checkpoint
+
+
+def checkpoint_text(origin: str, size: int, root: bytes) -> str:
+    """The text that a ledger signs."""
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"

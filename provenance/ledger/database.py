@@ -1,0 +1,185 @@
+"""The database under the ledger: transactions, bulk rows, and faults turned into our errors.
+
+All that differs between SQLite and PostgreSQL is in this module.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, exc, make_url, text
+from sqlalchemy import event as hooks
+
+from provenance.errors import LedgerCorrupt, LedgerUnavailable
+
+REVISION = "0001"  # of the schema that this code was written for; a test compares with migrations
+BUSY_SECONDS = 30.0  # how long a writer waits for another one before it gives up
+APPEND_LOCK = 0x57_41_52_44  # "WARD": the advisory lock of PostgreSQL that makes appends take turns
+COPY_FROM = 64  # rows; below that, COPY costs PostgreSQL more round trips than it saves
+
+_ADVICE = {  # SQLite's names of result codes, by their beginning
+    "SQLITE_BUSY": "Another process holds it; try again, or look for one that hangs.",
+    "SQLITE_LOCKED": "Another process holds it; try again, or look for one that hangs.",
+    "SQLITE_FULL": "The disk is full; nothing was written. Make room and try again.",
+    "SQLITE_READONLY": "It cannot be written; check the rights of the file and of its folder.",
+    "SQLITE_CANTOPEN": "It cannot be opened; check the path, or make one with: wardmark init",
+    "SQLITE_IOERR": "The disk reports a fault; check it before trying again.",
+}
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+class Database:
+    """An existing database. Connections are opened when first needed and kept in a pool."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ``LedgerUnavailable`` for a URL that names no ledger of ours."""
+        try:
+            self.url = make_url(url)
+        except exc.ArgumentError as error:
+            raise LedgerUnavailable(f"{url!r} is not the URL of a database.") from error
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self._engine = _sqlite_engine(self.url)
+        elif self.url.get_backend_name() == "postgresql":
+            self._engine = _postgresql_engine(self.url)
+        else:
+            raise LedgerUnavailable(
+                "A ledger lives in sqlite:///FILE or postgresql://..., no other."
+            )
+        self.name = self.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the ledger throughout."""
+        with self._faults(), self._engine.connect() as plain:
+            connection = plain
+            if not self.is_sqlite:  # a transaction of SQLite is a snapshot anyway
+                connection = plain.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def appending(self) -> Iterator[Connection]:
+        """A transaction that no other append overlaps, in this process or any other."""
+        with self._faults(), self._engine.connect() as plain:
+            connection = plain.execution_options(wardmark_appending=True)
+            with connection.begin():
+                if not self.is_sqlite:
+                    connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK}
+                    )
+                yield connection
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert ``rows``, whose values stand in the order of the table's columns."""
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        if not self.is_sqlite and len(rows) >= COPY_FROM:
+            cursor = connection.connection.cursor()
+            with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+                for row in rows:
+                    copy.write_row(row)
+            return
+        mark = "?" if self.is_sqlite else "%s"
+        marks = ", ".join(mark for _ in table.columns)
+        # The driver's own executemany: SQLAlchemy's insert of many costs four times as much.
+        insert = f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - our names
+        connection.exec_driver_sql(insert, list(rows))
+
+    def check_revision(self) -> None:
+        """Raises ``LedgerUnavailable`` unless the schema is the one that this code knows."""
+        with self.reading() as connection:
+            try:
+                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            except (exc.OperationalError, exc.ProgrammingError) as error:
+                if not _says_no_table(error):
+                    raise
+                found = None
+        if found is None:
+            raise LedgerUnavailable(
+                f"{self.name} holds no ledger yet; make one with: wardmark init"
+            )
+        if found < REVISION:
+            raise LedgerUnavailable(
+                f"The ledger {self.name} has schema {found}, this version needs {REVISION}. "
+                "Back it up, then run: python -m migrations URL"
+            )
+        if found > REVISION:
+            raise LedgerUnavailable(
+                f"The ledger {self.name} has schema {found}, newer than {REVISION}: "
+                "it was written by a later version. Upgrade Wardmark."
+            )
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.IntegrityError as error:
+            raise LedgerCorrupt(
+                f"The ledger {self.name} refused a row ({error.orig}): something that is not "
+                "accounted for stands in its place. Run: wardmark ledger verify"
+            ) from error
+        except exc.DBAPIError as error:
+            raise self._fault(error) from error
+        except exc.TimeoutError as error:
+            raise LedgerUnavailable(
+                f"All connections to {self.name} are busy; try again."
+            ) from error
+
+    def _fault(self, error: exc.DBAPIError) -> LedgerUnavailable | LedgerCorrupt:
+        code = error.orig.sqlite_errorname if isinstance(error.orig, sqlite3.Error) else ""
+        if code.startswith(_DAMAGED):
+            return LedgerCorrupt(
+                f"The ledger {self.name} is damaged ({error.orig}); restore it from a backup."
+            )
+        advice = next((a for name, a in _ADVICE.items() if code.startswith(name)), "")
+        return LedgerUnavailable(f"The ledger {self.name} fails: {error.orig}. {advice}".rstrip())
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file of an SQLite URL; None for another database or one in memory."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database)).absolute()
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    path = sqlite_path(url)
+    if path is None:
+        raise LedgerUnavailable("A ledger needs a file: sqlite:////path/to/ledger.db")
+    # mode=rw: opening a ledger that is gone must fail, not begin a new one.
+    file = url.set(database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
+    engine = create_engine(file, connect_args={"timeout": BUSY_SECONDS})
+
+    @hooks.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself; _begin does
+        connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on the disk
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @hooks.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes the lock before it reads the head, so that two never extend the same one.
+        appending = connection.get_execution_options().get("wardmark_appending", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if appending else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise LedgerUnavailable(
+            "PostgreSQL needs its driver; run: pip install 'wardmark[postgres]'"
+        ) from error
+
+
+def _says_no_table(error: exc.DBAPIError) -> bool:
+    return "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "42P01"

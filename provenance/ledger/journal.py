@@ -1,0 +1,74 @@
+"""Reading and writing rows of ``event``: the one place that knows how an entry lies in columns."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, Select, select
+
+from provenance.ledger import tables
+from provenance.ledger.event import FORMAT, Draft, Entry, Event, format_time, leaf, parse_time
+from provenance.ledger.merkle import leaf_hash
+from provenance.ledger.proof import Leaf
+
+LOOKUP = 500  # ids in one query; databases limit the number of parameters
+_c = tables.event.c
+_COLUMNS = (_c.seq, _c.id, _c.kind, _c.at, _c.body, _c.leaf_hash)
+
+
+def lay_out(drafts: Iterable[Draft], first: int, at: str) -> list[tuple[Any, ...]]:
+    """Rows of ``event`` for drafts that are to stand from index ``first`` on."""
+    return [
+        (seq, d.event.id, d.event.kind, at, FORMAT, d.body, leaf_hash(_leaf(d, at)))
+        for seq, d in enumerate(drafts, first)
+    ]
+
+
+def _leaf(draft: Draft, at: str) -> bytes:
+    return leaf(at, draft.body, draft.event.id, draft.event.kind, FORMAT)
+
+
+def find(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Entry, str]]:
+    """The entries that stand under any of ``ids``, with their canonical bodies."""
+    found: dict[str, tuple[Entry, str]] = {}
+    for start in range(0, len(ids), LOOKUP):
+        query = select(*_COLUMNS).where(_c.id.in_(ids[start : start + LOOKUP]))
+        for row in connection.execute(query):
+            found[row.id] = (_entry(row), row.body)
+    return found
+
+
+def read(connection: Connection, *, first: int, kind: str | None, limit: int) -> list[Entry]:
+    """Up to ``limit`` entries from index ``first`` on, in order."""
+    query: Select[Any] = select(*_COLUMNS).where(_c.seq >= first)
+    if kind is not None:
+        query = query.where(_c.kind == kind)
+    return [_entry(row) for row in connection.execute(query.order_by(_c.seq).limit(limit))]
+
+
+def first_since(connection: Connection, size: int, since: datetime) -> int:
+    """Index of the first entry at or after ``since``; ``size`` when there is none.
+
+    Times never decrease along the ledger, so this needs no index on them.
+    """
+    wanted, low, high = format_time(since), 0, size
+    while low < high:
+        middle = (low + high) // 2
+        at = connection.execute(select(_c.at).where(_c.seq == middle)).scalar()
+        if at is None or at < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
+    event = Event(row.kind, orjson.loads(row.body), row.id)
+    return Entry(row.seq, parse_time(row.at), event, row.leaf_hash.hex())
+
+
+def leaf_of(connection: Connection, seq: int) -> Leaf:
+    """What the leaf hash of entry ``seq`` covers. The entry exists."""
+    row = connection.execute(select(*_COLUMNS, _c.version).where(_c.seq == seq)).one()
+    return Leaf(at=row.at, body=orjson.loads(row.body), id=row.id, kind=row.kind, v=row.version)

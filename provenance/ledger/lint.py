@@ -1,0 +1,65 @@
+"""What may not stand in a body: personal data in clear, and prompts.
+
+An entry can never be taken out of the ledger, so the check comes before, and it is a net with known
+meshes: e-mail addresses anywhere, and fields whose name says that they hold a person or a prompt.
+It reads the canonical text first, because nearly all bodies pass and this costs a microsecond.
+"""
+
+import re
+from collections.abc import Iterator
+
+from provenance.errors import EventInvalid
+
+_PERSONAL = """
+    address birthdate birthday caption dateofbirth dob email emailaddress familyname firstname
+    forename fullname givenname iban ip ipaddress lastname maidenname mail middlename mobile name
+    negativeprompt nickname passport personname phone phonenumber postaladdress prompt prompttext
+    realname socialsecuritynumber ssn surname telephone text useremail userinput username userprompt
+"""
+_THINGS = """
+    assessor check column control core dataset file framework model pack policy population
+    reference rule scheme shard system tool
+"""
+PERSONAL_FIELDS = frozenset(_PERSONAL.split())  # compared in lower case, without separators
+THINGS = frozenset(_THINGS.split())  # a "name" directly below one of these names a thing
+
+_EMAIL = re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}\b")
+_KEY = re.compile(r'"((?:[^"\\]|\\.)*)":')  # in canonical text no value is followed by a colon
+_SEPARATORS = str.maketrans("", "", "_-. ")
+
+
+def check_body(kind: str, text: bytes, body: object) -> None:
+    """Refuse a body that would publish somebody for ever.
+
+    ``text`` is the canonical form of ``body``. Raises ``EventInvalid`` naming the field.
+    """
+    written = text.decode()
+    if "@" in written:
+        found = _EMAIL.search(written)
+        if found:
+            raise EventInvalid(
+                f"The body of {kind} holds an e-mail address ({found[0][0]}...@...); "
+                "the ledger keeps no personal data in clear. Use a commitment or an identifier."
+            )
+    if any(_is_personal(name) for name in _KEY.findall(written)):
+        for path in _personal_paths(body, ()):
+            raise EventInvalid(
+                f"The body of {kind} has the field {'.'.join(path)}, which by its name holds "
+                "a person or a prompt. Give a commitment (ledger.commitment) or an identifier."
+            )
+
+
+def _is_personal(name: str) -> bool:
+    return name.translate(_SEPARATORS).lower() in PERSONAL_FIELDS
+
+
+def _personal_paths(value: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            of_a_thing = name == "name" and bool(path) and path[-1] in THINGS
+            if _is_personal(name) and not of_a_thing:
+                yield (*path, name)
+            yield from _personal_paths(item, (*path, name))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _personal_paths(item, path)

@@ -1,0 +1,142 @@
+"""Signed notes (C2SP signed-note): text that carries Ed25519 signatures of named keys.
+
+text, ending in a newline
+(empty line)
+— key name base64(key id, 4 bytes || signature)      one line for each signature
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from provenance.errors import ProofInvalid
+
+ED25519 = b"\x01"  # signature type identifier of the specification
+KEY_ID_BYTES = 4
+PUBLIC_KEY_BYTES = 32
+MAX_NOTE_BYTES = 1 << 20  # far above what 16 witnesses need, far below what hurts
+MAX_SIGNATURES = 100  # as in Go's sumdb/note; the specification asks for at least 16
+_SIGNATURE_LINE = "— "  # em dash (U+2014) and a space
+
+
+class Signature(NamedTuple):
+    """One signature line. ``signature`` comes without the key id."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+class Note(NamedTuple):
+    """A note taken apart. Nothing in it is to be believed before ``VerifierKey.check``."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+
+def key_id(name: str, public: bytes) -> bytes:
+    """First 4 bytes of SHA-256(name, newline, signature type, public key)."""
+    return sha256(name.encode() + b"\n" + ED25519 + public).digest()[:KEY_ID_BYTES]
+
+
+def is_key_name(name: str) -> bool:
+    """Whether ``name`` may name a key: not empty, no Unicode space, no control, no plus."""
+    return bool(name) and not any(c.isspace() or c == "+" or ord(c) < 0x20 for c in name)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """A public key with its name, written ``name+hash+base64`` (C2SP signed-note, Go sumdb)."""
+
+    name: str
+    public: bytes
+
+    def __str__(self) -> str:
+        material = base64.b64encode(ED25519 + self.public).decode()
+        return f"{self.name}+{self.key_id.hex()}+{material}"
+
+    @property
+    def key_id(self) -> bytes:
+        """The 4 bytes by which a signature line names this key."""
+        return key_id(self.name, self.public)
+
+    @classmethod
+    def parse(cls, text: str) -> "VerifierKey":
+        """Reads ``name+hash+base64``. Raises ``ProofInvalid`` when it is not such a key."""
+        name, _, rest = text.strip().partition("+")
+        stated_id, _, encoded = rest.partition("+")
+        material = _decode(encoded, "The verifier key")
+        public = material[1:]
+        if material[:1] != ED25519 or len(public) != PUBLIC_KEY_BYTES:
+            raise ProofInvalid("The verifier key is not an Ed25519 key; expected name+hash+base64.")
+        if not is_key_name(name) or stated_id != key_id(name, public).hex():
+            raise ProofInvalid(
+                "The verifier key's name and hash do not belong to its key; copy it whole."
+            )
+        return cls(name, public)
+
+    def check(self, note: Note) -> None:
+        """Check this key's signatures on ``note``; lines of other keys are passed over.
+
+        Raises ``ProofInvalid`` when there is none, or when any does not fit the text.
+        """
+        own_id = self.key_id
+        own = [s for s in note.signatures if s.name == self.name and s.key_id == own_id]
+        if not own:
+            raise ProofInvalid(
+                f"The note carries no signature of {self.name} with key {own_id.hex()}."
+            )
+        public = Ed25519PublicKey.from_public_bytes(self.public)
+        for line in own:
+            try:
+                public.verify(line.signature, note.text.encode())
+            except InvalidSignature:
+                raise ProofInvalid(
+                    f"The signature of {self.name} does not fit the note's text."
+                ) from None
+
+
+def render(text: str, signatures: tuple[Signature, ...]) -> str:
+    """The note as it is stored and sent. ``text`` ends in a newline."""
+    lines = (
+        f"{_SIGNATURE_LINE}{s.name} {base64.b64encode(s.key_id + s.signature).decode()}\n"
+        for s in signatures
+    )
+    return f"{text}\n{''.join(lines)}"
+
+
+def parse(note: str) -> Note:
+    """Take a note apart. Raises ``ProofInvalid`` when it does not follow the specification."""
+    if len(note.encode(errors="replace")) > MAX_NOTE_BYTES:
+        raise ProofInvalid(f"The note is larger than {MAX_NOTE_BYTES} bytes.")
+    if any(ord(c) < 0x20 and c != "\n" for c in note):
+        raise ProofInvalid("The note holds control characters.")
+    head, blank, tail = note.rpartition("\n\n")
+    if not blank or not tail.endswith("\n"):
+        raise ProofInvalid("The note has no signature lines after an empty line.")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise ProofInvalid(f"The note carries more than {MAX_SIGNATURES} signatures.")
+    return Note(head + "\n", tuple(_signature(line) for line in lines))
+
+
+def _signature(line: str) -> Signature:
+    name, space, encoded = line.removeprefix(_SIGNATURE_LINE).partition(" ")
+    if not line.startswith(_SIGNATURE_LINE) or not space or not is_key_name(name):
+        raise ProofInvalid("A signature line of the note is malformed.")
+    blob = _decode(encoded, "A signature of the note")
+    if len(blob) <= KEY_ID_BYTES:
+        raise ProofInvalid("A signature of the note is too short.")
+    return Signature(name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:])
+
+
+def _decode(encoded: str, what: str) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise ProofInvalid(f"{what} is not base64.") from None

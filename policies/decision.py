@@ -1,16 +1,18 @@
 """What a policy answers: an action, obligations, and a reason for each rule that fired."""
 
 from enum import StrEnum
-from functools import total_ordering
 
 from pydantic import BaseModel, ConfigDict
 
 Scalar = str | int | float | bool | None
 
 
-@total_ordering
 class Action(StrEnum):
-    """Actions from mildest to strictest; the strictest of all rules that fired wins."""
+    """Actions from mildest to strictest; the strictest of all rules that fired wins.
+
+    ``<`` and its kin go by severity. All four are written out, since those that ``str`` has would
+    go by the alphabet; a plain string is read as the action of that name.
+    """
 
     ALLOW = "allow"
     LABEL = "label"
@@ -21,10 +23,22 @@ class Action(StrEnum):
     @property
     def severity(self) -> int:
         """0 for allow up to 4 for block."""
-        return list(Action).index(self)
+        return _SEVERITY[self]
 
-    def __lt__(self, other: object) -> bool:
-        return self.severity < other.severity if isinstance(other, Action) else NotImplemented
+    def __lt__(self, other: str) -> bool:
+        return self.severity < Action(other).severity
+
+    def __le__(self, other: str) -> bool:
+        return self.severity <= Action(other).severity
+
+    def __gt__(self, other: str) -> bool:
+        return self.severity > Action(other).severity
+
+    def __ge__(self, other: str) -> bool:
+        return self.severity >= Action(other).severity
+
+
+_SEVERITY = {action: severity for severity, action in enumerate(Action)}
 
 
 class Obligation(StrEnum):

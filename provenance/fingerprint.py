@@ -4,7 +4,7 @@ Source: Meta, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Al
 through the pdqhash binding. Crops and rotations by other than quarter turns lose it.
 """
 
-from math import comb
+import math
 from typing import Final
 
 import numpy as np
@@ -88,9 +88,9 @@ def false_positive_probability(distance: int, *, comparisons: int = 1) -> float:
     and are much nearer to one another than photographs (docs/watermark.md gives both). Below 48
     bits it extrapolates: no unrelated pair was seen there.
     """
-    fair = sum(comb(BITS, k) for k in range(distance + 1)) / 2**BITS
+    fair = sum(math.comb(BITS, k) for k in range(distance + 1)) / (1 << BITS)
     decades = (min(distance, _TAIL_START) - _TAIL_START) / _TAIL_DECADE
-    tail = _TAIL_PROBABILITY * pow(10.0, decades)
+    tail = _TAIL_PROBABILITY * math.pow(10.0, decades)
     return min(1.0, comparisons * max(fair, tail))
 
 

@@ -1,0 +1,33 @@
+"""Invisible marks: a payload in the pixels, written and found by interchangeable schemes."""
+
+from typing import Final
+
+from provenance.errors import MarkInvalid
+from provenance.watermark.scheme import FALSE_POSITIVE_LIMIT, Detection, Geometry, Scheme
+
+__all__ = [
+    "DEFAULT_SCHEME",
+    "FALSE_POSITIVE_LIMIT",
+    "SCHEMES",
+    "Detection",
+    "Geometry",
+    "Scheme",
+    "load_scheme",
+]
+
+DEFAULT_SCHEME: Final = "dwtDctSvd"
+
+SCHEMES: Final = ("dwtDctSvd", "dwtDct", "rivaGan")
+
+
+def load_scheme(name: str = DEFAULT_SCHEME) -> Scheme:
+    """The scheme of that name; MarkInvalid if there is none."""
+    if name in ("dwtDct", "dwtDctSvd"):
+        from provenance.watermark import dwt
+
+        return dwt.DWT_DCT if name == "dwtDct" else dwt.DWT_DCT_SVD
+    if name == "rivaGan":
+        from provenance.watermark.rivagan import RivaGan
+
+        return RivaGan()
+    raise MarkInvalid(f"Unknown watermark scheme {name!r}. Choose one of {', '.join(SCHEMES)}.")

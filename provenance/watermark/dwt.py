@@ -1,0 +1,195 @@
+"""dwtDct and dwtDctSvd: the methods of invisible-watermark 0.2.0, for its marks and its readers.
+
+What either writes the other reads, bit for bit (payload bit i mod 64 in the i-th 8x8 block of the
+U channel, in raster order). Pixels differ, because this writer mends the package's: it moves a
+block to the nearest value that carries the bit instead of the one in the same cell, leaves the
+detail bands alone (the package swaps two of them), and adds the change to RGB directly instead of
+rounding all pixels to YUV and back.
+
+No block is looped over. The first Haar level's average of an orthonormal transform is a 2x2 mean,
+the DCT keeps singular values, so a change of the largest one adds a multiple of u v^T to the
+averages themselves; and u, v come from a power iteration over all blocks at once, which Perron's
+theorem starts rightly since the averages are positive.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance.errors import MarkInvalid, WatermarkFailed
+from provenance.picture import Pixels
+from provenance.watermark import presence
+from provenance.watermark.scheme import FALSE_POSITIVE_LIMIT, Detection, check_payload, size
+
+Blocks = NDArray[np.float64]
+"""(16, n): the 4x4 averages of each 8x8 block of U, row by row, in raster order."""
+
+FEWEST_PIXELS: Final = 256 * 256  # the package's own limit
+SHORTEST_SIDE: Final = 64  # pixels
+
+FEWEST_RUNS: Final = 12
+"""Of equal bits in a payload, see presence.distinct_runs; with fewer it cannot be told from flat
+content. One random payload in 60 million has fewer."""
+
+HEADROOM: Final = (0, 4, 8, 16, 24)
+"""Levels. Near black and white the change of U is cut off; if the mark does not come back, values
+are first clipped to this distance from 0 and 255, the smallest that helps."""
+
+_U_TO_RGB: Final = (0.0, -0.395, 2.032)  # OpenCV's YUV: what one level of U adds to R, G and B
+_HAAR: Final = 0.7071067811865476  # PyWavelets' own, multiplied in its order: a sum on the border
+# of a cell is then read as the package reads it, to the last bit
+_POWER_STEPS: Final = 6  # converges to 1e-15 where the second singular value is below s/18
+_CONVERGED: Final = 1e-10  # relative residual
+_PEAK_MARGIN: Final = 3.0  # more than rounding to 8 bits does to one average
+
+
+_PACKAGE_OFFSET: Final = -4.0
+"""Where the package's dwtDctSvd lands: it cuts half a level of U off by truncating, 8 times over
+in a singular value. Measured: -3.7 to -4.1 on photographs."""
+
+
+class Handles(NamedTuple):
+    """What a method may move in each block.
+
+    ``values`` (n,): the number that is quantised, >= 0. ``directions`` (16, n): adding d times
+    this to the block adds d to its value. ``least`` (n,): below it another number would be read.
+    """
+
+    values: NDArray[np.float64]
+    directions: Blocks
+    least: NDArray[np.float64]
+
+
+def largest_singular(blocks: Blocks) -> Handles:
+    """dwtDctSvd: the largest singular value of each 4x4 block."""
+    matrix = blocks.reshape(4, 4, -1)
+    gram = np.einsum("kin,kjn->ijn", matrix, matrix)
+    right = np.ones((4, matrix.shape[2]))
+    for _ in range(_POWER_STEPS):
+        right = np.einsum("ijn,jn->in", gram, right)
+        right /= np.maximum(np.sqrt(np.einsum("in,in->n", right, right)), 1e-300)
+    image = np.einsum("ijn,jn->in", matrix, right)
+    values = np.sqrt(np.einsum("in,in->n", image, image))
+    left = image / np.maximum(values, 1e-300)
+    residual = np.einsum("jin,jn->in", matrix, left) - values * right
+    slow = np.abs(residual).max(axis=0) > _CONVERGED * np.maximum(values, 1.0)
+    if slow.any():
+        u, s, vt = np.linalg.svd(matrix[:, :, slow].transpose(2, 0, 1))
+        values[slow], left[:, slow], right[:, slow] = s[:, 0], u[:, :, 0].T, vt[:, 0, :].T
+    directions = (left[:, None, :] * right[None, :, :]).reshape(16, -1)
+    return Handles(values, directions, np.zeros_like(values))
+
+
+def largest_average(blocks: Blocks) -> Handles:
+    """dwtDct: the largest of the averages, the first left out; the package takes no DCT."""
+    candidates = blocks[1:]
+    peak = candidates.argmax(axis=0)
+    column = np.arange(blocks.shape[1])
+    directions = np.zeros_like(blocks)
+    directions[peak + 1, column] = 1.0
+    runner_up = np.where(directions[1:] == 0.0, candidates, 0.0).max(axis=0)
+    return Handles(candidates[peak, column], directions, runner_up + _PEAK_MARGIN)
+
+
+@dataclass(frozen=True)
+class DwtScheme:
+    """One of the two methods, as a Scheme. Cheap to make, safe to share between threads."""
+
+    name: str
+    alg: str
+    handles: Callable[[Blocks], Handles]
+    offsets: tuple[float, ...]
+    """Where marks may lie beside their aim, in units of the value."""
+    payload_bits: int = 64
+
+    def embed(self, image: Pixels, payload: bytes) -> Pixels:
+        """See Scheme. Refuses pictures under 256x256 pixels of area or 64 of a side, and payloads
+        of fewer than FEWEST_RUNS runs; clips near black and white where it must (HEADROOM)."""
+        check_payload(self, payload)
+        bits = np.unpackbits(np.frombuffer(payload, dtype=np.uint8))
+        if presence.distinct_runs(bits) < FEWEST_RUNS:
+            raise MarkInvalid(
+                f"The payload {payload.hex()} is too regular: {self.name} could not tell its mark"
+                " from a flat picture. Choose one with mixed digits, such as a random number."
+            )
+        if not _fits(image):
+            height, width = size(image)
+            raise MarkInvalid(
+                f"The picture is {width}x{height}; {self.name} needs {FEWEST_PIXELS:,} pixels and"
+                f" {SHORTEST_SIDE} on the shorter side. Scale it up or choose another scheme."
+            )
+        for headroom in HEADROOM:
+            marked = self._written(np.clip(image, headroom, 255 - headroom), bits)
+            found = self.detect(marked)
+            if found is not None and found.payload == payload:
+                return marked
+        raise WatermarkFailed(
+            f"This picture does not hold a {self.name} mark: it could not be read back. Choose"
+            " another scheme or another picture."
+        )
+
+    def detect(self, image: Pixels) -> Detection | None:
+        """See Scheme. Geometry is not looked for: crops, turns and scalings lose the mark."""
+        if not _fits(image):
+            return None
+        reading = self.read(image, self.payload_bits)
+        if reading.false_positive_probability > FALSE_POSITIVE_LIMIT:
+            return None
+        return Detection(
+            scheme=self.name,
+            payload=np.packbits(reading.bits).tobytes(),
+            false_positive_probability=reading.false_positive_probability,
+        )
+
+    def read(self, image: Pixels, length: int) -> presence.Reading:
+        """A payload of any even ``length`` in bits, and the probability that it is none."""
+        return presence.read(self.handles(_blocks(image)).values, length, self.offsets)
+
+    def _written(self, image: Pixels, bits: NDArray[np.uint8]) -> Pixels:
+        blocks = _blocks(image)
+        values, directions, least = self.handles(blocks)
+        aim = presence.SCALE * (0.25 + 0.5 * np.resize(bits, len(values)))
+        cell = np.maximum(
+            np.rint((values - aim) / presence.SCALE),
+            np.ceil((least - aim) / presence.SCALE),
+        )
+        target = np.maximum(cell, 0.0) * presence.SCALE + aim
+        return _with_change(image, directions * (target - values))
+
+
+DWT_DCT: Final = DwtScheme("dwtDct", "org.wardmark.dwtdct.1", largest_average, (0.0,))
+DWT_DCT_SVD: Final = DwtScheme(
+    "dwtDctSvd", "org.wardmark.dwtdctsvd.1", largest_singular, (0.0, _PACKAGE_OFFSET)
+)
+
+
+def _fits(image: Pixels) -> bool:
+    height, width = size(image)
+    return height * width >= FEWEST_PIXELS and min(height, width) >= SHORTEST_SIDE
+
+
+def _blocks(image: Pixels) -> Blocks:
+    import cv2
+
+    rows, columns = image.shape[0] // 8, image.shape[1] // 8
+    whole = np.ascontiguousarray(image[: rows * 8, : columns * 8])
+    u: NDArray[np.float64] = cv2.cvtColor(whole, cv2.COLOR_RGB2YUV)[..., 1] * _HAAR
+    pairs = (u[0::2] + u[1::2]) * _HAAR
+    averages = pairs[:, 0::2] + pairs[:, 1::2]
+    return averages.reshape(rows, 4, columns, 4).transpose(1, 3, 0, 2).reshape(16, -1)
+
+
+def _with_change(image: Pixels, change: Blocks) -> Pixels:
+    """``image`` with ``change`` added to the averages of its U channel."""
+    rows, columns = image.shape[0] // 8, image.shape[1] // 8
+    averages = change.reshape(4, 4, rows, columns).transpose(2, 0, 3, 1)
+    u = (averages.reshape(rows * 4, columns * 4) / 2.0).repeat(2, axis=0).repeat(2, axis=1)
+    marked = image.copy()
+    for channel, gain in enumerate(_U_TO_RGB):
+        if gain:
+            plane = marked[: rows * 8, : columns * 8, channel]
+            plane[...] = np.clip(np.rint(plane + gain * u), 0.0, 255.0).astype(np.uint8)
+    return marked

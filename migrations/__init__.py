@@ -6,16 +6,18 @@
 The steps lie in ``versions`` and are run through Alembic without an alembic.ini.
 """
 
+import sqlite3
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, exc, make_url
+from sqlalchemy import Connection, Engine, create_engine, exc, make_url
 
 from provenance.errors import LedgerUnavailable
 
 _HERE = Path(__file__).parent
+_UPGRADE_LOCK = 0x57_41_52_45  # of PostgreSQL; any number that nobody else uses
 
 
 def upgrade(url: str) -> None:
@@ -26,12 +28,14 @@ def upgrade(url: str) -> None:
     """
     engine = _engine(url)
     try:
-        if engine.dialect.name == "sqlite":
-            _use_write_ahead_log(engine)
         config = _config()
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                _prepare_sqlite(connection)
+            with connection.begin():
+                _wait_for_turn(connection)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
     except exc.DBAPIError as error:
         raise LedgerUnavailable(
             f"The schema of {engine.url.render_as_string()} could not be made: {error.orig}. "
@@ -69,7 +73,21 @@ def _engine(url: str) -> Engine:
         ) from error
 
 
-def _use_write_ahead_log(engine: Engine) -> None:
-    """Readers and the writer then do not block one another. The file remembers it."""
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+def _prepare_sqlite(connection: Connection) -> None:
+    """Write-ahead log, which the file remembers; and no transactions behind our back.
+
+    Left alone, Python's driver ends a transaction at each CREATE TABLE.
+    """
+    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    connection.commit()
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        driver.isolation_level = None
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Two that upgrade at once take turns; the second finds nothing left to do."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")

@@ -17,15 +17,19 @@ from provenance.ledger.proof import (
     verify_consistency,
     verify_inclusion,
 )
+from provenance.ledger.report import Finding, LedgerReport, Tampering
 
 __all__ = [
     "Checkpoint",
     "ConsistencyProof",
     "Entry",
     "Event",
+    "Finding",
     "InclusionProof",
     "Ledger",
     "LedgerKey",
+    "LedgerReport",
+    "Tampering",
     "VerifierKey",
     "load_verifier",
     "verify_consistency",

@@ -66,6 +66,19 @@ class Database:
                 yield connection
 
     @contextmanager
+    def inspecting(self) -> Iterator[Connection]:
+        """As ``reading``, of a ledger in which anything may have been put by hand."""
+        with self.reading() as connection:
+            driver = connection.connection.driver_connection
+            if isinstance(driver, sqlite3.Connection):
+                driver.text_factory = lambda raw: raw.decode(errors="replace")
+            try:
+                yield connection
+            finally:
+                if isinstance(driver, sqlite3.Connection):
+                    driver.text_factory = str
+
+    @contextmanager
     def appending(self) -> Iterator[Connection]:
         """A transaction that no other append overlaps, in this process or any other."""
         with self._faults(), self._engine.connect() as plain:

@@ -1,7 +1,7 @@
 """The ledger: events in, proofs out."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from provenance.errors import (
     EventConflict,
+    EventInvalid,
     LedgerCorrupt,
     LedgerEntryNotFound,
     LedgerKeyInvalid,
@@ -29,7 +30,9 @@ from provenance.ledger.merkle import (
 )
 from provenance.ledger.note import VerifierKey
 from provenance.ledger.proof import ConsistencyProof, InclusionProof, encode_path
+from provenance.ledger.report import LedgerReport
 from provenance.ledger.tiles import StoredTiles, tile_row
+from provenance.ledger.verification import Progress, verify
 from provenance.record import Record
 
 PAGE = 1_000  # entries that ``entries`` reads in one transaction
@@ -117,6 +120,10 @@ class Ledger:
         its first entry is returned. Raises ``EventInvalid``, ``EventConflict`` (the id stands for
         another event), ``LedgerUnavailable``, ``LedgerCorrupt``.
         """
+        if any(event.kind == records.DELIVERY for event in events):
+            raise EventInvalid(
+                "A delivery is recorded with Ledger.record, so that it can be found."
+            )
         drafts = [draft(event) for event in events]
         return self._commit(drafts, {}) if drafts else []
 
@@ -280,6 +287,20 @@ class Ledger:
         query = select(tables.event.c.seq).order_by(tables.event.c.seq.desc()).limit(1)
         last = connection.execute(query).scalar()
         return 0 if last is None else last + 1
+
+    def verify(
+        self,
+        progress: Progress | None = None,
+        *,
+        witnessed: Iterable[str] = (),
+    ) -> LedgerReport:
+        """Recompute everything and name whatever does not fit.
+
+        ``progress(done, total)`` counts entries. ``witnessed``: checkpoints (signed notes) that
+        somebody kept elsewhere; a ledger that was rewound or rewritten does not fit them.
+        """
+        with self._database.inspecting() as connection:
+            return verify(connection, self.verifier, witnessed, progress)
 
     def record_by_content_id(self, content_id: str) -> Record | None:
         """The record whose mark carries ``content_id`` (16 hex digits)."""

@@ -6,18 +6,20 @@ in the event.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, select
+from pydantic import ValidationError
+from sqlalchemy import Connection, Row, or_, select
 
 from policies.decision import PolicyRef
-from provenance.errors import EventInvalid
+from provenance.errors import EventInvalid, LedgerCorrupt
 from provenance.ledger import tables
-from provenance.ledger.event import Event, Json, format_time, parse_time
+from provenance.ledger.event import Event, Json, format_time
 from provenance.record import Record
 
 DELIVERY = "delivery"
@@ -37,36 +39,80 @@ def delivery(record: Record, extra: Mapping[str, Json]) -> Event:
 
 def described(record: Record) -> dict[str, Json]:
     """A record as it stands in the body of its event."""
-    plain = record.model_dump(mode="json", exclude={"credential", "created_at"})
+    columns = (column.name for column in tables.record.columns)
+    return _described(dict(zip(columns, row_of(record, 0), strict=True)))
+
+
+def _described(columns: Mapping[str, Any]) -> dict[str, Json]:
+    plain = {
+        name: value
+        for name, value in columns.items()
+        if name not in ("seq", "credential") and not name.startswith("policy_")
+    }
     return {
         **plain,
-        "created_at": format_time(record.created_at),
-        "credential_sha256": sha256(record.credential).hexdigest(),
+        "policy": {part: columns[f"policy_{part}"] for part in PolicyRef.model_fields},
+        "credential_sha256": sha256(columns["credential"]).hexdigest(),
     }
 
 
 def row_of(record: Record, seq: int) -> tuple[Any, ...]:
     """A record as a row, in the order of the table's columns."""
-    fields = record.model_dump(exclude={"policy"}) | {
-        "seq": seq,
-        "created_at": format_time(record.created_at),
-        "policy_name": record.policy.name,
-        "policy_version": record.policy.version,
-        "policy_digest": record.policy.digest,
-    }
+    policy = {f"policy_{part}": value for part, value in record.policy.model_dump().items()}
+    fields = record.model_dump(exclude={"policy"}) | policy
+    fields |= {"seq": seq, "created_at": format_time(record.created_at)}
     return tuple(fields[column.name] for column in tables.record.columns)
 
 
 def record_of(row: Row[*tuple[Any, ...]]) -> Record:
-    """A row as a record."""
+    """A row as a record. Raises ``LedgerCorrupt`` when it cannot be one."""
     fields = dict(row._mapping)
-    policy = PolicyRef(
-        name=fields.pop("policy_name"),
-        version=fields.pop("policy_version"),
-        digest=fields.pop("policy_digest"),
+    seq = fields.pop("seq")
+    policy = {part: fields.pop(f"policy_{part}") for part in PolicyRef.model_fields}
+    try:
+        return Record.model_validate(fields | {"policy": policy})
+    except ValidationError as error:
+        raise LedgerCorrupt(
+            f"The record of entry {seq} is damaged. Run: wardmark ledger verify"
+        ) from error
+
+
+def disagreements(connection: Connection) -> Iterator[tuple[int, str]]:
+    """(index, what differs) of each record that is not what its event binds."""
+    event = tables.event.c
+    query = select(event.body, tables.record).join_from(
+        tables.record, tables.event, _c.seq == event.seq
     )
-    del fields["seq"]
-    return Record(**fields | {"created_at": parse_time(fields["created_at"]), "policy": policy})
+    for row in connection.execute(query.where(event.kind == DELIVERY).order_by(_c.seq)):
+        columns = dict(row._mapping)
+        try:
+            bound = orjson.loads(columns.pop("body"))["record"]
+            stands = _described(columns)
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            yield row.seq, f"Entry {row.seq} or its record cannot be read as a delivery."
+            continue
+        wrong = sorted(
+            name for name in bound.keys() | stands if bound.get(name) != stands.get(name)
+        )
+        if wrong:
+            yield row.seq, f"The record of entry {row.seq} differs in: {', '.join(wrong)}."
+
+
+def missing(connection: Connection) -> Sequence[int]:
+    """Indexes of deliveries that have no record."""
+    event = tables.event.c
+    query = select(event.seq).join_from(
+        tables.event, tables.record, _c.seq == event.seq, isouter=True
+    )
+    return connection.execute(query.where(event.kind == DELIVERY, _c.seq.is_(None))).scalars().all()
+
+
+def unexpected(connection: Connection) -> Sequence[int]:
+    """Indexes that records name although no delivery stands there."""
+    event = tables.event.c
+    query = select(_c.seq).join_from(tables.record, tables.event, _c.seq == event.seq, isouter=True)
+    strange = or_(event.kind != DELIVERY, event.kind.is_(None))
+    return connection.execute(query.where(strange)).scalars().all()
 
 
 def by_content_id(connection: Connection, content_id: str) -> Record | None:

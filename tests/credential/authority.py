@@ -1,0 +1,92 @@
+"""A certificate authority that does as a test tells it: other purposes, other times, other names."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+from provenance.keys import KeySigner, TrustAnchors
+from provenance.keys.chain import CLAIM_SIGNING
+
+DAY = timedelta(days=1)
+
+
+class Authority:
+    """A root, and leaves that it issues directly."""
+
+    def __init__(self, organisation: str = "Another organisation") -> None:
+        self.organisation = organisation
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.subject = self._name("root")
+        self.certificate = self._issue(self.subject, self.key.public_key(), ca=True)
+        self.trust = TrustAnchors((self.certificate,))
+
+    def signer(
+        self,
+        purposes: Sequence[ObjectIdentifier] = (CLAIM_SIGNING,),
+        *,
+        starts: timedelta = -DAY,
+        ends: timedelta = 90 * DAY,
+    ) -> KeySigner:
+        """A leaf with these purposes, valid between two moments counted from now."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = self._issue(
+            self._name("signer"), key.public_key(), purposes=purposes, starts=starts, ends=ends
+        )
+        return KeySigner(key, leaf.public_bytes(serialization.Encoding.PEM))
+
+    def _name(self, role: str) -> x509.Name:
+        return x509.Name(
+            [
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, self.organisation),
+                x509.NameAttribute(NameOID.COMMON_NAME, f"{self.organisation} {role}"),
+            ]
+        )
+
+    def _issue(
+        self,
+        subject: x509.Name,
+        public: ec.EllipticCurvePublicKey,
+        *,
+        ca: bool = False,
+        purposes: Sequence[ObjectIdentifier] = (),
+        starts: timedelta = -800 * DAY,
+        ends: timedelta = 800 * DAY,
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        usage = dict.fromkeys(
+            (
+                "key_encipherment",
+                "data_encipherment",
+                "key_agreement",
+                "encipher_only",
+                "decipher_only",
+                "content_commitment",
+                "crl_sign",
+            ),
+            False,
+        )
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.subject)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + starts)
+            .not_valid_after(now + ends)
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(
+                x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, **usage), critical=True
+            )
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
+                critical=False,
+            )
+        )
+        if purposes:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        return builder.sign(self.key, hashes.SHA256())

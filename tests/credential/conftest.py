@@ -1,0 +1,19 @@
+import pytest
+
+from provenance.keys import KeySigner, TrustAnchors, create_development_signer, load_trust
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> "tuple[KeySigner, TrustAnchors]":
+    directory = tmp_path_factory.mktemp("keys")
+    return create_development_signer(directory), load_trust(directory)
+
+
+@pytest.fixture(scope="module")
+def signer(keys: tuple[KeySigner, TrustAnchors]) -> KeySigner:
+    return keys[0]
+
+
+@pytest.fixture(scope="module")
+def trust(keys: tuple[KeySigner, TrustAnchors]) -> TrustAnchors:
+    return keys[1]

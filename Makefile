@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_OUT ?= demo-output
 
-.PHONY: demo test lint bench serve train-core train-prompts clean
+.PHONY: demo test lint bench serve figures train-core train-prompts clean
 
 demo: .venv/.runtime
 	$(BIN)/python -m guard.demo --out $(DEMO_OUT)
@@ -24,6 +24,10 @@ bench: .venv/.dev
 serve: .venv/.runtime
 	$(BIN)/wardmark init
 	$(BIN)/wardmark serve
+
+# The pictures of the README.
+figures: .venv/.runtime
+	$(BIN)/python docs/figures.py
 
 # Retrains the embedded core; resumable: run it again to go on. BUDGET is wall-clock time.
 BUDGET ?= 90m

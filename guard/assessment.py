@@ -88,4 +88,8 @@ class ImageAssessor(Protocol):
     @property
     def covers(self) -> frozenset[str]: ...
 
-    def assess(self, images: Sequence[Pixels]) -> list[Assessment]: ...
+    def assess(
+        self, images: Sequence[Pixels], *, files: Sequence[bytes] | None = None
+    ) -> list[Assessment]:
+        """``files``: the bytes that ``images`` were decoded from, where they came in as files."""
+        ...

@@ -1,0 +1,103 @@
+"""Assess and decide, generate nothing: for ``wardmark check`` and the moderations API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from guard.assessment import Assessment, ImageAssessor, PromptAssessor
+from guard.pipeline.admit import check_text
+from guard.pipeline.facts import facts_of
+from guard.pipeline.request import Caller
+from policies.decision import Action, Decision, Frozen, PolicyRef, Reason
+from policies.policy import Policy
+from provenance.picture import decode
+
+
+class CategoryScore(Frozen):
+    """One category: a calibrated probability, the threshold it is held to, and who says so."""
+
+    score: float = Field(ge=0.0, le=1.0)
+    threshold: float = Field(ge=0.0, le=1.0)
+    flagged: bool
+    assessor: str
+
+
+class CheckResult(Frozen):
+    """The JSON of ``wardmark check``."""
+
+    decision: Action
+    unsafe_score: float = Field(ge=0.0, le=1.0)
+    categories: Mapping[str, CategoryScore]
+    not_assessed: tuple[str, ...]
+    language: str | None
+    reasons: tuple[Reason, ...]
+    explanation: Mapping[str, Any] | None = None
+    policy: PolicyRef
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values; ``explanation`` only where one was asked for."""
+        left_out = {"explanation"} if self.explanation is None else set()
+        return self.model_dump(mode="json", exclude=left_out)
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Assessors and the policy that decides on what they say."""
+
+    prompt_assessor: PromptAssessor
+    image_assessor: ImageAssessor
+    policy: Policy
+
+    def text(
+        self, text: str, *, explain: bool = False, caller: Caller | None = None
+    ) -> CheckResult:
+        """Raises InvalidRequest for a text that is empty, too long or not Unicode."""
+        check_text(text)
+        (assessment,) = self.prompt_assessor.assess([text])
+        words = _words(text, assessment) if explain else None
+        return self._result(assessment, words, caller or Caller())
+
+    def image(
+        self, data: bytes, *, explain: bool = False, caller: Caller | None = None
+    ) -> CheckResult:
+        """``data``: a whole file. Raises PictureInvalid or PictureTooLarge."""
+        (assessment,) = self.image_assessor.assess([decode(data).pixels], files=[data])
+        regions = [region.model_dump(mode="json") for region in assessment.regions]
+        explanation = {"regions": regions} if explain else None
+        return self._result(assessment, explanation, caller or Caller())
+
+    def _result(
+        self, assessment: Assessment, explanation: Mapping[str, Any] | None, caller: Caller
+    ) -> CheckResult:
+        decision: Decision = self.policy.decide(facts_of(assessment, caller=caller))
+        categories = {
+            category: CategoryScore(
+                score=score,
+                threshold=assessment.thresholds[category],
+                flagged=score >= assessment.thresholds[category],
+                assessor=str(assessment.assessor),
+            )
+            for category, score in assessment.scores.items()
+            if category != "unsafe"
+        }
+        return CheckResult(
+            decision=decision.action,
+            unsafe_score=assessment.scores.get("unsafe", 0.0),
+            categories=categories,
+            not_assessed=tuple(sorted(assessment.not_assessed)),
+            language=assessment.language,
+            reasons=decision.reasons,
+            explanation=explanation,
+            policy=decision.policy,
+        )
+
+
+def _words(text: str, assessment: Assessment) -> dict[str, Any]:
+    return {
+        "words": [
+            {"text": text[span.start : span.end], **span.model_dump(mode="json")}
+            for span in assessment.spans
+        ]
+    }

@@ -1,0 +1,37 @@
+"""The commands of ``wardmark`` in one place. Each loads what it needs when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from guard.cli import audit, check, generate, init, ledger, mark, serve, verify
+
+app = typer.Typer(
+    help="Stands between people and an image generator.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="Where state lives (else $WARDMARK_HOME).")
+    ] = None,
+) -> None:
+    """Stands between people and an image generator."""
+    context.obj = home
+
+
+app.command("init")(init.init)
+app.command("generate")(generate.generate)
+app.command("check")(check.check)
+app.command("verify")(verify.verify_files)
+app.command("mark")(mark.mark)
+app.command("detect")(mark.detect)
+app.command("audit")(audit.audit_data_set)
+app.command("serve")(serve.serve)
+app.add_typer(ledger.app, name="ledger")

@@ -1,0 +1,127 @@
+"""``wardmark ledger``: checkpoints, proofs, and the check of everything."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from guard.cli.options import HomeOption, JsonOption, open_home
+from guard.cli.output import print_json, progress_bar, results, say
+from guard.cli.paths import check_writable
+from provenance.picture import write_atomically
+
+BROKEN = 1
+
+app = typer.Typer(help="Proofs that verify without the database.", no_args_is_help=True)
+
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="A file to write; stdout by default.")
+]
+
+
+@app.command()
+def checkpoint(
+    context: typer.Context, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Print the signed head of the ledger (a C2SP signed note)."""
+    head = open_home(context, home).ledger.checkpoint()
+    if as_json:
+        print_json(head.model_dump(mode="json"))
+    else:
+        typer.echo(head.note, nl=False)
+
+
+@app.command()
+def prove(
+    context: typer.Context,
+    entry_id: Annotated[
+        str, typer.Argument(metavar="ID", help="An entry, or the content id of a picture.")
+    ],
+    output: OutputOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,  # noqa: ARG001  # a proof is JSON either way
+) -> None:
+    """Prove that an entry stands in the ledger; anybody can check the proof offline."""
+    if output is not None:
+        check_writable(output)
+    proof = open_home(context, home).ledger.prove(entry_id)
+    if output is None:
+        print_json(proof.model_dump(mode="json"))
+        return
+    write_atomically(output, proof.model_dump_json(indent=2).encode())
+    say(f"{output}  entry {proof.index}")
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help="A proof or an export; the whole ledger without one.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="The ledger's verifier key, or its .pub file; else this home's."),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Check a proof offline, or recompute the whole ledger and name whatever was changed."""
+    if file is not None:
+        return _verify_file(context, file, key, home, as_json=as_json)
+    with progress_bar() as progress:
+        report = open_home(context, home).ledger.verify(
+            lambda done, total: progress("verifying", done, total)
+        )
+    if as_json:
+        print_json(report.model_dump(mode="json") | {"valid": report.ok})
+    elif report.ok:
+        results.print(f"{report.origin}: {report.size} entries, all verified")
+    for finding in report.findings:
+        say(f"[bold red]{finding.what}[/] {finding.detail}")
+    return 0 if report.ok else BROKEN
+
+
+def _verify_file(
+    context: typer.Context, file: Path, key: str | None, home: Path | None, *, as_json: bool
+) -> int:
+    from provenance.errors import ProofInvalid
+    from provenance.ledger import verify_file
+    from provenance.picture import read_file
+
+    verifier = _verifier(context, key, home)
+    try:
+        verified = verify_file(read_file(file), verifier)
+    except ProofInvalid as error:
+        if as_json:
+            print_json({"file": str(file), "valid": False, "because": str(error)})
+        say(f"[bold red]not proved[/] {error}")
+        return BROKEN
+    if as_json:
+        print_json({"file": str(file), "valid": True, **verified.model_dump(mode="json")})
+    else:
+        results.print(f"{file}: proved against {verified.origin} at {verified.size} entries")
+    return 0
+
+
+def _verifier(context: typer.Context, key: str | None, home: Path | None) -> str:
+    if key is None:
+        return str(open_home(context, home).ledger.verifier)
+    return key if "+" in key else Path(key).read_text(encoding="utf-8").strip()
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write every entry and the signed head to a file that verifies offline."""
+    check_writable(output)
+    ledger = open_home(context, home).ledger
+    with progress_bar() as progress:
+        head = ledger.export(output, lambda done, total: progress("exporting", done, total))
+    if as_json:
+        print_json({"file": str(output), **head.model_dump(mode="json")})
+    else:
+        say(f"{output}  {head.size} entries")

@@ -1,0 +1,52 @@
+"""Puts a pipeline together from a home."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from guard.assessment import ImageAssessor, PromptAssessor
+from guard.check import Checker
+from guard.generation import load_core
+from guard.generation.core import EMBEDDED
+from guard.pipeline import Pipeline, Provenance
+from policies.load import load_policy
+from provenance.home import Home
+from provenance.watermark import DEFAULT_SCHEME, load_scheme
+
+DEFAULT_POLICY = "default"
+
+
+def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = None) -> Pipeline:
+    """The pipeline of this home. ``core`` and ``policy`` are names, or a directory and a file.
+
+    Raises SafetyUnavailable where the policy cannot be kept with these parts, and the errors of
+    the parts themselves: what is wrong with a deployment shows here, before any request.
+    """
+    prompt_assessor, image_assessor = _assessors(home.known_content)
+    return Pipeline(
+        core=load_core(core),
+        prompt_assessor=prompt_assessor,
+        image_assessor=image_assessor,
+        policy=load_policy(policy or home.settings.policy),
+        provenance=Provenance(
+            scheme=load_scheme(DEFAULT_SCHEME),
+            signer=home.signer,
+            ledger=home.ledger,
+            settings=home.settings,
+        ),
+        commitment_key=home.commitment_key,
+    )
+
+
+def build_checker(home: Home | None, *, policy: str | None = None) -> Checker:
+    """Assessors and policy alone, which need no home."""
+    prompt_assessor, image_assessor = _assessors(home.known_content if home else ())
+    name = policy or (home.settings.policy if home else DEFAULT_POLICY)
+    return Checker(prompt_assessor, image_assessor, load_policy(name))
+
+
+def _assessors(known_content: Sequence[Path]) -> tuple[PromptAssessor, ImageAssessor]:
+    from guard import images, prompts
+
+    prompt_assessor = prompts.load_assessor()
+    lists = [images.load_list(path) for path in known_content]
+    return prompt_assessor, images.load_assessor(prompt_assessor, lists=lists)

@@ -1,0 +1,47 @@
+"""The application: routes, request ids, and one shape for every error."""
+
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from guard.check import Checker
+from guard.gateway import health, images, models, moderations, verification
+from guard.gateway.errors import error_body, install_error_shape
+from guard.pipeline import Pipeline
+from provenance.home import Home
+
+MAX_BODY_BYTES = 64 * 1024 * 1024  # a picture to verify, and its multipart frame
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(home: Home, pipeline: Pipeline) -> FastAPI:
+    """The gateway of ``home``. Parts are loaded already; a broken one has stopped the start."""
+    app = FastAPI(
+        title="Wardmark",
+        summary="Stands between people and an image generator.",
+        redirect_slashes=False,
+    )
+    app.state.home = home
+    app.state.pipeline = pipeline
+    app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)
+    install_error_shape(app)
+    for part in (images, moderations, models, verification, health):
+        app.include_router(part.router)
+
+    @app.middleware("http")
+    async def name_the_request(request: Request, call_next: Next) -> Response:
+        request.state.request_id = f"req_{uuid4().hex}"
+        declared = request.headers.get("content-length", "0")
+        if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+            message = f"a request may hold {MAX_BODY_BYTES:,} bytes"
+            body = error_body(message, status=413, code="request_too_large")
+            response: Response = JSONResponse(body, 413)
+        else:
+            response = await call_next(request)
+        response.headers["x-request-id"] = request.state.request_id
+        return response
+
+    return app

@@ -1,0 +1,89 @@
+"""One shape for every error, that of the OpenAI API, with what a person needs beside it.
+
+    {"error": {"message", "type", "param", "code", "gateway": {...}?}}
+
+A refusal is 400 and says not to try again; an outage is 503 and says when. They never share a code.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from guard.errors import DecisionRefused
+from policies.errors import Unavailable, WardmarkError
+
+RETRY_AFTER_SECONDS = 30
+NO_RETRY = {"x-should-retry": "false"}
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+
+
+def install_error_shape(app: FastAPI) -> None:
+    """Make every error of ``app`` answer in the one shape."""
+    app.add_exception_handler(WardmarkError, _of_ours)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(Exception, _of_bug)
+
+
+def error_body(
+    message: str, *, status: int, code: str, param: str | None = None, **more: Any
+) -> dict[str, Any]:
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"error": {"message": message, "type": kind, "param": param, "code": code, **more}}
+
+
+def gateway_block(error: DecisionRefused) -> dict[str, Any]:
+    """The decision behind a refusal, as data."""
+    decision = error.decision
+    return {
+        "decision_id": error.decision_id,
+        "action": decision.action.value,
+        "policy": decision.policy.model_dump(),
+        "reasons": [reason.model_dump(mode="json") for reason in decision.reasons],
+    }
+
+
+async def _of_ours(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, WardmarkError)  # noqa: S101  # registered for it alone
+    more: dict[str, Any] = {}
+    headers = {}
+    if isinstance(error, DecisionRefused):
+        more = {"gateway": gateway_block(error)}
+        headers = NO_RETRY
+    elif isinstance(error, Unavailable):
+        headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
+    status = error.http_status
+    body = error_body(str(error), status=status, code=error.code, **more)
+    return JSONResponse(body, status, headers)
+
+
+async def _of_validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it alone
+    first = error.errors()[0]
+    param = ".".join(str(part) for part in first["loc"] if part != "body") or None
+    message = f"{param}: {first['msg']}" if param else first["msg"]
+    return JSONResponse(error_body(message, status=400, code="invalid_value", param=param), 400)
+
+
+async def _of_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for it alone
+    code = _CODES.get(error.status_code, "http_error")
+    body = error_body(str(error.detail), status=error.status_code, code=code)
+    return JSONResponse(body, error.status_code, error.headers)
+
+
+async def _of_bug(request: Request, _: Exception) -> JSONResponse:
+    """A fault of ours: says nothing of its inside, and names the request for the logs."""
+    message = f"internal error; quote request {request.state.request_id} to the operator"
+    return JSONResponse(error_body(message, status=500, code="internal_error"), 500)

@@ -1,0 +1,120 @@
+"""``POST /v1/moderations``: the OpenAI moderations API over the checker."""
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from guard.check import Checker, CheckResult
+from guard.errors import InvalidRequest
+from policies.categories import CATEGORIES
+from policies.decision import Action
+
+MAX_INPUTS = 32
+
+OPENAI_CATEGORIES: dict[str, str] = {
+    "harassment": "hate_harassment",
+    "harassment/threatening": "hate_harassment",
+    "hate": "hate_harassment",
+    "hate/threatening": "hate_harassment",
+    "illicit": "illegal_dangerous",
+    "illicit/violent": "illegal_dangerous",
+    "self-harm": "self_harm",
+    "self-harm/intent": "self_harm",
+    "self-harm/instructions": "self_harm",
+    "sexual": "sexual",
+    "sexual/minors": "sexual_minors",
+    "violence": "violence",
+    "violence/graphic": "shocking",
+}
+"""OpenAI's thirteen categories, each with the one of ours that speaks for it."""
+
+router = APIRouter(prefix="/v1")
+
+
+class ImageUrl(BaseModel):
+    """A picture as a data URL; others are not fetched."""
+
+    url: str
+
+
+class TextPart(BaseModel):
+    """A text among the inputs."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImagePart(BaseModel):
+    """A picture among the inputs."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+class ModerationBody(BaseModel):
+    """What a client may send."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: (
+        str
+        | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
+        | Annotated[list[Part], Field(min_length=1, max_length=MAX_INPUTS)]
+    )
+    model: str | None = None
+
+
+@router.post("/moderations")
+async def moderate(body: ModerationBody, request: Request) -> dict[str, Any]:
+    """Assess and decide. Parts of a mixed input are judged one by one, as separate results."""
+    checker: Checker = request.app.state.checker
+    given: list[str | TextPart | ImagePart] = (
+        [body.input] if isinstance(body.input, str) else [*body.input]
+    )
+    results = [await run_in_threadpool(_check, checker, one) for one in given]
+    return {
+        "id": f"modr-{uuid4().hex}",
+        "model": f"{checker.policy.name}@{checker.policy.version}",
+        "results": [_result(kind, result) for kind, result in results],
+    }
+
+
+def _check(checker: Checker, part: str | TextPart | ImagePart) -> tuple[str, CheckResult]:
+    if isinstance(part, str):
+        return "text", checker.text(part)
+    if isinstance(part, TextPart):
+        return "text", checker.text(part.text)
+    return "image", checker.image(_data_of(part.image_url.url))
+
+
+def _data_of(url: str) -> bytes:
+    head, _, encoded = url.partition(",")
+    if not head.startswith("data:") or not head.endswith(";base64"):
+        raise InvalidRequest("send pictures as data URLs in base64; addresses are not fetched")
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise InvalidRequest(f"the data URL is not base64: {error}") from error
+
+
+def _result(kind: str, result: CheckResult) -> dict[str, Any]:
+    scores = {name: c.score for name, c in result.categories.items()}
+    flags = {name: c.flagged for name, c in result.categories.items()}
+    theirs = OPENAI_CATEGORIES | {f"x-{ours}": ours for ours in CATEGORIES}
+    return {
+        "flagged": result.decision >= Action.REVIEW,
+        "categories": {name: flags.get(ours, False) for name, ours in theirs.items()},
+        "category_scores": {name: scores.get(ours, 0.0) for name, ours in theirs.items()},
+        "category_applied_input_types": {
+            name: [kind] if ours in scores else [] for name, ours in theirs.items()
+        },
+        "gateway": result.document(),
+    }

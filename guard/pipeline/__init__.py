@@ -1,0 +1,21 @@
+"""The way of one request, from admit to deliver."""
+
+from guard.pipeline.pipeline import Outcome, Pipeline, Progress, Refusal
+from guard.pipeline.release import Draft, Provenance, Released, deliver, release
+from guard.pipeline.request import Caller, ImageRequest
+from guard.pipeline.trail import Trail
+
+__all__ = [
+    "Caller",
+    "Draft",
+    "ImageRequest",
+    "Outcome",
+    "Pipeline",
+    "Progress",
+    "Provenance",
+    "Refusal",
+    "Released",
+    "Trail",
+    "deliver",
+    "release",
+]

@@ -1,0 +1,45 @@
+"""Turns assessments into the facts that a policy is evaluated on. Pure."""
+
+from guard.assessment import Assessment
+from guard.generation import CoreInfo, GenerationRequest
+from guard.pipeline.request import Caller
+from policies.decision import Scalar
+from policies.facts import Facts
+
+
+def facts_of(
+    assessment: Assessment,
+    *,
+    caller: Caller,
+    core: CoreInfo | None = None,
+    asked: GenerationRequest | None = None,
+) -> Facts:
+    """Facts of one request at the stage that ``assessment`` speaks of.
+
+    What is not known is left out, so that a rule's ``on_missing`` decides about it.
+    """
+    known: dict[str, Scalar] = {
+        "stage": assessment.subject,
+        "caller.role": caller.role,
+        "caller.tenant": caller.tenant,
+        "caller.region": caller.region,
+        "caller.age_verified": caller.age_verified,
+        "language": assessment.language,
+    }
+    if core is not None:
+        known |= {"core.name": core.name, "core.domain": core.domain}
+    if asked is not None:
+        known |= {
+            "size.width": asked.width,
+            "size.height": asked.height,
+            "size.pixels": asked.width * asked.height,
+            "count": asked.count,
+        }
+    known |= assessment.fields
+    return Facts(
+        stage=assessment.subject,
+        scores=assessment.scores,
+        thresholds=assessment.thresholds,
+        not_assessed=assessment.not_assessed,
+        fields={name: value for name, value in known.items() if value is not None},
+    )

@@ -1,0 +1,301 @@
+"""The way of one request.
+
+    admit -> assess prompt -> decide -> generate -> assess image -> decide (redact)
+          -> release -> deliver
+
+Each arrow is one function that returns the value which the next one takes. Every step that ran
+leaves a receipt, and a request that ends early is recorded with the steps that did not run.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+from guard.assessment import Assessment, ImageAssessor, PromptAssessor
+from guard.errors import (
+    DecisionRefused,
+    PolicyRefused,
+    ReviewRequired,
+    SafetyUnavailable,
+)
+from guard.generation import Core, GenerationRequest
+from guard.pipeline.admit import admit
+from guard.pipeline.facts import facts_of
+from guard.pipeline.label import draw_label
+from guard.pipeline.redact import redact
+from guard.pipeline.release import Draft, Provenance, Released, release
+from guard.pipeline.request import ImageRequest
+from guard.pipeline.trail import DISCHARGES, Trail
+from policies.categories import CATEGORIES
+from policies.decision import Action, Decision, Obligation
+from policies.errors import Refused, WardmarkError
+from policies.policy import Policy
+from provenance.errors import ProvenanceUnavailable
+from provenance.ledger import Event
+from provenance.ledger.commitment import commitment
+from provenance.picture import Pixels
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of the step, and how much of how much is done."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One picture of several that did not pass."""
+
+    index: int
+    error: DecisionRefused
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request: pictures to deliver, and those that were refused."""
+
+    decision_id: str
+    asked: GenerationRequest
+    prompt_assessment: Assessment
+    prompt_decision: Decision
+    released: tuple[Released, ...]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What stays the same for all pictures of one request."""
+
+    decision_id: str
+    request: ImageRequest
+    asked: GenerationRequest
+    prompt_assessment: Assessment
+    prompt_decision: Decision
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A core between its guards. Building one checks that the policy can be kept here."""
+
+    core: Core
+    prompt_assessor: PromptAssessor
+    image_assessor: ImageAssessor
+    policy: Policy
+    provenance: Provenance
+    commitment_key: bytes
+
+    def __post_init__(self) -> None:
+        document = self.policy.document
+        possible = document.obligations.union(*(rule.obligations for rule in document.rules))
+        impossible = possible - DISCHARGES.keys()
+        if impossible:
+            raise SafetyUnavailable(
+                f"policy {self.policy.ref.name} obliges to {', '.join(sorted(impossible))}, which"
+                " no part of this deployment does; choose another policy"
+            )
+        covered = frozenset(CATEGORIES) & self.image_assessor.covers
+        unmet = self.policy.unmet_requirements(covered, self.core.info.domain)
+        if unmet:
+            raise SafetyUnavailable(
+                f"policy {self.policy.ref.name} needs pictures assessed for {', '.join(unmet)},"
+                f" core {self.core.info.name} is open, and no assessor covers them; supply one, or"
+                " choose a policy that does not require them"
+            )
+
+    def run(
+        self,
+        request: ImageRequest,
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Outcome:
+        """Take one request the whole way.
+
+        Raises InvalidRequest, PolicyRefused or ReviewRequired (for the prompt, or where every
+        picture was refused), Unavailable where a part is down, GenerationCancelled. All but
+        InvalidRequest are in the ledger.
+        """
+        asked = admit(request, self.core.info)
+        decision_id = f"dec_{token_hex(8)}"
+        trail = Trail().after("admit")
+        with self._recorded_if_stopped(decision_id) as at:
+            at("assess_prompt")
+            (assessment,) = self.prompt_assessor.assess([asked.prompt])
+            trail = trail.after("assess_prompt", {"assessor": str(assessment.assessor)})
+            facts = facts_of(assessment, caller=request.caller, core=self.core.info, asked=asked)
+            decision = self.policy.decide(facts)
+            trail = trail.after("decide_prompt", {"action": decision.action.value})
+            case = _Case(decision_id, request, asked, assessment, decision, datetime.now(UTC))
+            if decision.action >= Action.REVIEW:
+                raise self._refuse(case, assessment, decision, trail, seed=None)
+
+            at("generate")
+            drawn = self._draw(asked, progress, cancelled)
+            trail = trail.after("generate", {"core": self.core.info.name})
+
+            at("assess_image")
+            if progress:
+                progress("check and sign", 0, len(drawn))
+            assessed = self.image_assessor.assess(drawn)
+            released, refusals = [], []
+            for index, (pixels, seen) in enumerate(zip(drawn, assessed, strict=True)):
+                try:
+                    released.append(self._pass_picture(case, index, pixels, seen, trail, at))
+                except DecisionRefused as refused:
+                    refusals.append(Refusal(index, refused))
+                if progress:
+                    progress("check and sign", index + 1, len(drawn))
+        if not released:
+            raise refusals[0].error
+        return Outcome(decision_id, asked, assessment, decision, tuple(released), tuple(refusals))
+
+    def _draw(
+        self,
+        asked: GenerationRequest,
+        progress: Progress | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> list[Pixels]:
+        """All pictures of a request, in batches that the core can hold."""
+        drawn: list[Pixels] = []
+        while len(drawn) < asked.count:
+            done = len(drawn)
+            batch = min(self.core.info.max_batch, asked.count - done)
+            part = asked.model_copy(update={"seed": asked.seed + done, "count": batch})
+
+            def report(step: int, steps: int, done: int = done) -> None:
+                if progress:
+                    whole = steps * -(-asked.count // self.core.info.max_batch)
+                    progress("generate", step + steps * (done // self.core.info.max_batch), whole)
+
+            drawn += self.core.generate(part, progress=report, cancelled=cancelled)
+        return drawn
+
+    def _pass_picture(
+        self,
+        case: _Case,
+        index: int,
+        pixels: Pixels,
+        seen: Assessment,
+        trail: Trail,
+        at: Callable[[str], None],
+    ) -> Released:
+        """From one drawn picture to a released file. Raises DecisionRefused."""
+        at("decide_image")
+        trail = trail.after("assess_image", {"assessor": str(seen.assessor)})
+        decision = self._decide_picture(case, seen)
+        trail = trail.after("decide_image", {"action": decision.action.value})
+        if decision.action is Action.REDACT:
+            pixels = redact(pixels, seen.regions)
+            trail = trail.after("redact", {"regions": len(seen.regions)})
+            (seen,) = self.image_assessor.assess([pixels])
+            again = self._decide_picture(case, seen)
+            if again.action >= Action.REDACT:  # what redaction cannot mend is for a person
+                again = again.model_copy(update={"action": max(again.action, Action.REVIEW)})
+            decision = again.model_copy(
+                update={
+                    "obligations": again.obligations | decision.obligations,
+                    "reasons": (*decision.reasons, *again.reasons),
+                }
+            )
+        seed = case.asked.seed + index
+        if decision.action >= Action.REVIEW:
+            raise self._refuse(case, seen, decision, trail, seed=seed)
+
+        obligations = case.prompt_decision.obligations | decision.obligations
+        if Action.LABEL in (case.prompt_decision.action, decision.action):
+            obligations |= {Obligation.VISIBLE_LABEL}
+        if Obligation.VISIBLE_LABEL in obligations:
+            pixels = draw_label(pixels)
+            trail = trail.after("label")
+        at("release")
+        draft = Draft(
+            pixels=pixels,
+            format=case.request.format,
+            decision_id=case.decision_id,
+            policy=decision.policy,
+            obligations=obligations,
+            core=self.core.info,
+            created_at=case.created_at,
+            account=self._account(case, seed) | {"image": _account_of(seen, decision)},
+        )
+        return release(draft, trail, self.provenance)
+
+    def _decide_picture(self, case: _Case, seen: Assessment) -> Decision:
+        facts = facts_of(seen, caller=case.request.caller, core=self.core.info, asked=case.asked)
+        return self.policy.decide(facts)
+
+    def _account(self, case: _Case, seed: int | None) -> dict[str, Any]:
+        """What the ledger is told of any request: identifiers and reasons, never the prompt."""
+        return {
+            "decision_id": case.decision_id,
+            "prompt_commitment": commitment(self.commitment_key, case.asked.prompt),
+            "prompt_stage": _account_of(case.prompt_assessment, case.prompt_decision),
+            "seed": seed,
+            "steps_asked": case.asked.steps,
+        }
+
+    def _refuse(
+        self,
+        case: _Case,
+        assessment: Assessment,
+        decision: Decision,
+        trail: Trail,
+        *,
+        seed: int | None,
+    ) -> DecisionRefused:
+        """Record a refusal; returns the error to raise. Raises LedgerUnavailable."""
+        body = self._account(case, seed) | {
+            "stage": assessment.subject,
+            "steps": {"ran": list(trail.ran), "not_run": list(trail.not_run)},
+        }
+        if assessment.subject == "image":
+            body["image"] = _account_of(assessment, decision)
+        self.provenance.ledger.append([Event(kind="refusal", body=body)])
+        kind = PolicyRefused if decision.action is Action.BLOCK else ReviewRequired
+        return kind(
+            refusal_message(decision, assessment.subject, case.decision_id),
+            decision,
+            case.decision_id,
+        )
+
+    @contextmanager
+    def _recorded_if_stopped(self, decision_id: str) -> Iterator[Callable[[str], None]]:
+        """Record where a request ended that ended neither delivered nor refused."""
+        step = "admit"
+
+        def at(name: str) -> None:
+            nonlocal step
+            step = name
+
+        try:
+            yield at
+        except Refused:
+            raise  # recorded as a refusal
+        except (WardmarkError, KeyboardInterrupt) as stop:
+            code = stop.code if isinstance(stop, WardmarkError) else "cancelled"
+            body = {"decision_id": decision_id, "stopped_at": step, "code": code}
+            # Where the ledger itself is down, the first error is the one to tell.
+            with suppress(ProvenanceUnavailable):
+                self.provenance.ledger.append([Event(kind="stopped", body=body)])
+            raise
+
+
+def _account_of(assessment: Assessment, decision: Decision) -> dict[str, Any]:
+    return {
+        "assessor": assessment.assessor.model_dump(),
+        "scores": {name: round(score, 6) for name, score in assessment.scores.items()},
+        "not_assessed": sorted(assessment.not_assessed),
+        "action": decision.action.value,
+        "reasons": [reason.model_dump(mode="json") for reason in decision.reasons],
+        "policy": decision.policy.model_dump(),
+    }
+
+
+def refusal_message(decision: Decision, subject: str, decision_id: str) -> str:
+    """One sentence for each strictest reason, and what to quote."""
+    worst = [reason for reason in decision.reasons if reason.action is decision.action]
+    said = "; ".join(dict.fromkeys(reason.message for reason in worst))
+    what = "prompt" if subject == "prompt" else "picture"
+    verb = "was refused" if decision.action is Action.BLOCK else "is held for review"
+    return f"the {what} {verb}: {said} (decision {decision_id})"

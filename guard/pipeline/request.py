@@ -1,0 +1,34 @@
+"""What a caller asks for, and the limits it is held to."""
+
+from policies.decision import Frozen
+from provenance.picture import Format
+
+MAX_PROMPT_CHARACTERS = 32_000  # the OpenAI images API's own limit
+MAX_IMAGES = 10  # pictures of one request, as in the OpenAI images API
+
+
+class Caller(Frozen):
+    """Who asks, as far as policies care. ``None`` means not known."""
+
+    role: str = "user"
+    tenant: str | None = None
+    region: str | None = None
+    age_verified: bool | None = None
+
+
+class ImageRequest(Frozen):
+    """A request as it came in; ``None`` leaves a setting to the core.
+
+    ``width`` and ``height`` in pixels. ``negative_prompt`` says what must not be drawn; it is
+    passed on and not assessed, the picture that comes of it is.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    seed: int | None = None
+    count: int = 1
+    format: Format = "png"
+    caller: Caller = Caller()

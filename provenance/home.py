@@ -1,0 +1,158 @@
+"""A home directory: settings, keys and the ledger of one deployment.
+
+    HOME/
+      wardmark.toml     who provides this system; read by people too
+      ledger.db         the ledger (SQLite), unless the settings name another database
+      ledger.key        Ed25519, signs checkpoints
+      commitment.key    keys the commitments that stand in the ledger for prompts
+      keys/             certificate chain and key of the signer of credentials
+
+``Home.create`` builds it beside its place and renames it there, so that a home is whole or absent.
+"""
+
+import os
+import shutil
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, ValidationError
+
+from policies.decision import Frozen
+from provenance.errors import HomeInvalid, OutputFailed
+from provenance.keys import KeySigner, create_development_signer, load_signer, load_trust
+from provenance.ledger import Event, Ledger, LedgerKey
+from provenance.ledger.commitment import create_commitment_key, load_commitment_key
+from provenance.verify import Sources
+
+SETTINGS_FILE = "wardmark.toml"
+LEDGER_FILE = "ledger.db"
+KEY_FILE = "ledger.key"
+SETTINGS_TEMPLATE = """\
+# Wardmark: the settings of this home.
+
+# These four stand in every credential (California SB 942 asks for them).
+provider = "{provider}"
+system = "Wardmark"
+system_version = "{version}"
+
+# The policy that decides when a request names none: a pack's name or a file.
+policy = "default"
+
+# Where the ledger lives; empty means ledger.db in this folder.
+database = ""
+
+# Lists of known content (docs/image-guard.md gives the form); relative to this folder.
+known_content = []
+"""
+
+
+class Settings(Frozen):
+    """What ``wardmark.toml`` may say."""
+
+    provider: str = Field(min_length=1)
+    system: str = "Wardmark"
+    system_version: str
+    policy: str = "default"
+    database: str = ""
+    known_content: tuple[Path, ...] = ()
+
+
+def default_path() -> Path:
+    """``$WARDMARK_HOME``, else the platform's data directory."""
+    named = os.environ.get("WARDMARK_HOME")
+    return Path(named) if named else Path(platformdirs.user_data_dir("wardmark"))
+
+
+@dataclass(frozen=True)
+class Home:
+    """An existing home. Parts are opened when first used."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, *, provider: str, version: str) -> "Home":
+        """Make a home with a fresh ledger, ledger key and DEVELOPMENT signing certificate.
+
+        Raises HomeInvalid where something else stands, OutputFailed where it cannot be written.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise HomeInvalid(f"{path} is not empty; name an empty or new folder with --home")
+        import migrations
+
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            building = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        except OSError as error:
+            raise OutputFailed(f"cannot make {path}: {error.strerror}") from error
+        try:
+            escaped = provider.replace("\\", "\\\\").replace('"', '\\"')
+            (building / SETTINGS_FILE).write_text(
+                SETTINGS_TEMPLATE.format(provider=escaped, version=version), encoding="utf-8"
+            )
+            LedgerKey.create(building / KEY_FILE)
+            create_commitment_key(building / "commitment.key")
+            create_development_signer(building / "keys")
+            database = f"sqlite:///{building / LEDGER_FILE}"
+            migrations.upgrade(database)
+            with Ledger(database) as ledger:
+                ledger.append([Event(kind="home.created", body={"version": version})])
+            if path.exists():
+                path.rmdir()
+            building.rename(path)
+        except OSError as error:
+            raise OutputFailed(f"cannot make {path}: {error.strerror}") from error
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> "Home":
+        """The home at ``path``. Raises HomeInvalid when there is none."""
+        if not cls.exists(path):
+            raise HomeInvalid(f"no Wardmark home at {path}; make one with: wardmark init")
+        return cls(path)
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        return (path / SETTINGS_FILE).is_file()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises HomeInvalid where the file does not parse."""
+        file = self.path / SETTINGS_FILE
+        try:
+            return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+            raise HomeInvalid(f"{file} cannot be used: {error}") from error
+
+    @property
+    def known_content(self) -> tuple[Path, ...]:
+        """The lists of known content that the settings name."""
+        return tuple(self.path / named for named in self.settings.known_content)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Raises LedgerUnavailable where the database or its key cannot be used."""
+        url = self.settings.database or f"sqlite:///{self.path / LEDGER_FILE}"
+        return Ledger(url, self.ledger_key)
+
+    @cached_property
+    def ledger_key(self) -> LedgerKey:
+        return LedgerKey.load(self.path / KEY_FILE)
+
+    @cached_property
+    def signer(self) -> KeySigner:
+        """Raises SignerUnavailable where the key or its certificate cannot be used."""
+        return load_signer(self.path / "keys")
+
+    @cached_property
+    def commitment_key(self) -> bytes:
+        return load_commitment_key(self.path / "commitment.key")
+
+    def sources(self) -> Sources:
+        """What ``verify`` may believe and ask here: this home's development CA and its ledger."""
+        return Sources(trust=load_trust(self.path / "keys"), ledger=self.ledger)

@@ -1,0 +1,3 @@
+from tests.support.deployment import home
+
+__all__ = ["home"]

@@ -8,6 +8,7 @@ verify_inclusion(proof, verifier_key)      # offline, with the public key alone
 
 from provenance.ledger.checkpoint import Checkpoint
 from provenance.ledger.event import Entry, Event
+from provenance.ledger.evidence import Evidence, verify_file
 from provenance.ledger.key import LedgerKey, load_verifier
 from provenance.ledger.ledger import Ledger
 from provenance.ledger.note import VerifierKey
@@ -24,6 +25,7 @@ __all__ = [
     "ConsistencyProof",
     "Entry",
     "Event",
+    "Evidence",
     "Finding",
     "InclusionProof",
     "Ledger",
@@ -33,5 +35,6 @@ __all__ = [
     "VerifierKey",
     "load_verifier",
     "verify_consistency",
+    "verify_file",
     "verify_inclusion",
 ]

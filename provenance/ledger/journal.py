@@ -1,6 +1,6 @@
 """Reading and writing rows of ``event``: the one place that knows how an entry lies in columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from provenance.ledger.event import FORMAT, Draft, Entry, Event, format_time, le
 from provenance.ledger.merkle import leaf_hash
 from provenance.ledger.proof import Leaf
 
+PAGE = 1_000  # rows in one query
 LOOKUP = 500  # ids in one query; databases limit the number of parameters
 _c = tables.event.c
 _COLUMNS = (_c.seq, _c.id, _c.kind, _c.at, _c.body, _c.leaf_hash)
@@ -66,6 +67,15 @@ def first_since(connection: Connection, size: int, since: datetime) -> int:
 def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
     event = Event(row.kind, orjson.loads(row.body), row.id)
     return Entry(row.seq, parse_time(row.at), event, row.leaf_hash.hex())
+
+
+def leaves(connection: Connection, size: int) -> Iterator[bytes]:
+    """The first ``size`` leaves, in order."""
+    for first in range(0, size, PAGE):
+        query = select(_c.at, _c.body, _c.id, _c.kind, _c.version)
+        query = query.where(_c.seq >= first, _c.seq < min(first + PAGE, size)).order_by(_c.seq)
+        for at, body, event_id, kind, version in connection.execute(query):
+            yield leaf(at, body, event_id, kind, version)
 
 
 def leaf_of(connection: Connection, seq: int) -> Leaf:

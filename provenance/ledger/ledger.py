@@ -21,6 +21,7 @@ from provenance.ledger import journal, records, tables
 from provenance.ledger.checkpoint import Checkpoint
 from provenance.ledger.database import Database, sqlite_path
 from provenance.ledger.event import Draft, Entry, Event, Json, draft, format_time, parse_time
+from provenance.ledger.exports import write_export
 from provenance.ledger.key import LedgerKey, load_verifier, verifier_path
 from provenance.ledger.merkle import (
     EMPTY_ROOT,
@@ -34,8 +35,6 @@ from provenance.ledger.report import LedgerReport
 from provenance.ledger.tiles import StoredTiles, tile_row
 from provenance.ledger.verification import Progress, verify
 from provenance.record import Record
-
-PAGE = 1_000  # entries that ``entries`` reads in one transaction
 
 
 class _Head(NamedTuple):
@@ -273,7 +272,7 @@ class Ledger:
                 first = max(first, journal.first_since(connection, self._size(connection), since))
         left = limit
         while left is None or left > 0:
-            wanted = PAGE if left is None else min(PAGE, left)
+            wanted = journal.PAGE if left is None else min(journal.PAGE, left)
             with self._database.reading() as connection:
                 page = journal.read(connection, first=first, kind=kind, limit=wanted)
             yield from page
@@ -287,6 +286,14 @@ class Ledger:
         query = select(tables.event.c.seq).order_by(tables.event.c.seq.desc()).limit(1)
         last = connection.execute(query).scalar()
         return 0 if last is None else last + 1
+
+    def export(self) -> Iterator[bytes]:
+        """Lines (with newline) of an export that ``verify_file`` checks: a header, then each leaf.
+
+        Raises ``LedgerEntryNotFound`` while the ledger is empty.
+        """
+        with self._database.reading() as connection:
+            yield from write_export(connection, self._some_checkpoint(connection))
 
     def verify(
         self,

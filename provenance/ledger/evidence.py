@@ -1,0 +1,81 @@
+"""Files that prove something: a proof of inclusion or consistency, or an export."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from policies.decision import Frozen
+from provenance.errors import LedgerUnavailable, ProofInvalid
+from provenance.ledger import exports
+from provenance.ledger.checkpoint import Checkpoint
+from provenance.ledger.note import VerifierKey
+from provenance.ledger.proof import (
+    ConsistencyProof,
+    InclusionProof,
+    verifier_key,
+    verify_consistency,
+    verify_inclusion,
+)
+
+MAX_PROOF_BYTES = 1 << 20  # a leaf of 64 KiB, two notes and 128 hashes fit many times
+
+_Proof = Annotated[InclusionProof | ConsistencyProof, Field(discriminator="format")]
+_PROOF: TypeAdapter[InclusionProof | ConsistencyProof] = TypeAdapter(_Proof)
+
+
+class Evidence(Frozen):
+    """A file that verified: what it proves, in a sentence, and the checkpoint that it rests on."""
+
+    kind: Literal["inclusion", "consistency", "export"]
+    says: str
+    checkpoint: Checkpoint
+
+
+def verify_file(path: Path, verifier: VerifierKey | str) -> Evidence:
+    """Check a file offline. Raises ``ProofInvalid``; ``LedgerUnavailable`` if it cannot be read."""
+    key = verifier_key(verifier)
+    try:
+        if _is_export(path):
+            with path.open("rb") as lines:
+                head = exports.verify_export(lines, key)
+            says = f"These are all {head.size} entries of {head.origin}, in order, as signed."
+            return Evidence(kind="export", says=says, checkpoint=head)
+        with path.open("rb") as file:
+            content = file.read(MAX_PROOF_BYTES + 1)
+    except OSError as error:
+        raise LedgerUnavailable(f"{path} cannot be read: {error.strerror}.") from error
+    return verify_proof(content, key)
+
+
+def verify_proof(content: bytes, verifier: VerifierKey) -> Evidence:
+    """Check a proof of inclusion or consistency, as JSON. Raises ``ProofInvalid``."""
+    if len(content) > MAX_PROOF_BYTES:
+        raise ProofInvalid(f"A proof has no more than {MAX_PROOF_BYTES} bytes.")
+    try:
+        proof = _PROOF.validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ProofInvalid(f"This is no proof or export of a ledger: {first['msg']}.") from None
+    if isinstance(proof, InclusionProof):
+        head = verify_inclusion(proof, verifier)
+        says = (
+            f"The {proof.leaf.kind} {proof.leaf.id} of {proof.leaf.at} is entry {proof.index} of "
+            f"{head.origin}, which had {head.size} entries when it was signed."
+        )
+        return Evidence(kind="inclusion", says=says, checkpoint=head)
+    head = verify_consistency(proof, verifier)
+    old = Checkpoint.parse(proof.old)
+    says = f"{head.origin} with {head.size} entries begins with the same {old.size} entries."
+    return Evidence(kind="consistency", says=says, checkpoint=head)
+
+
+def _is_export(path: Path) -> bool:
+    with path.open("rb") as file:
+        line = file.readline(MAX_PROOF_BYTES)
+    try:
+        header = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False  # a proof may be spread over lines
+    return isinstance(header, dict) and header.get("format") == exports.FORMAT

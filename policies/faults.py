@@ -7,7 +7,7 @@ from pydantic_core import ErrorDetails
 
 from policies.errors import Problem
 from policies.fields import nearest
-from policies.language import All, AnyOf, Comparison, Operator, PolicyDocument, Rule
+from policies.language import All, AnyOf, Comparison, PolicyDocument, Rule
 from policies.source import Source
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,8 +22,13 @@ def model_of(model: type[Model], source: Source) -> Model:
     try:
         return model.model_validate(source.data)
     except ValidationError as error:
-        faults = error.errors(include_url=False)
+        faults = [fault for fault in error.errors(include_url=False) if not _follows(fault)]
         raise source.invalid([_problem(fault, source) for fault in faults]) from error
+
+
+def _follows(fault: ErrorDetails) -> bool:
+    """Only the echo of another fault: a list is too short for lack of the items that failed."""
+    return fault["type"] == "too_short" and bool(fault["input"])
 
 
 def _problem(fault: ErrorDetails, source: Source) -> Problem:
@@ -39,8 +44,7 @@ def _said(fault: ErrorDetails) -> str:
     if kind == "missing":
         return f"the key {key!r} is missing"
     if kind in ("enum", "literal_error"):
-        hint = nearest(str(given), Operator) if key == "op" else ""
-        return f"{key} is {given!r}; it must be {fault['ctx']['expected']}{hint}"
+        return f"{key} is {given!r}; it must be {fault['ctx']['expected']}"
     if kind == "too_short":
         return f"{key} is empty; an empty list means nothing, so name at least one"
     if kind == "string_pattern_mismatch":

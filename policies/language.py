@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Tag, field_serializer, field_validator, model_validator
+from pydantic import Discriminator, PlainSerializer, Tag, field_validator, model_validator
 from pydantic import Field as Constrained
 from pydantic_core import PydanticCustomError
 
@@ -30,6 +30,10 @@ MAX_RULES = 1000
 MAX_CLAUSES = 500  # under one all or any; also values of one list
 Name = Annotated[str, Constrained(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 Prose = Annotated[str, Constrained(min_length=1, max_length=500)]
+
+# Sorted, so that a document has one canonical form.
+Names = Annotated[frozenset[str], PlainSerializer(sorted)]
+Obligations = Annotated[frozenset[Obligation], PlainSerializer(sorted)]
 
 
 class Operator(StrEnum):
@@ -170,7 +174,7 @@ class Rule(Frozen):
     stage: Stage | Literal["both"]
     when: Clause
     action: Action
-    obligations: frozenset[Obligation] = frozenset()
+    obligations: Obligations = frozenset()
     message: Prose
     on_missing: OnMissing
 
@@ -197,10 +201,6 @@ class Rule(Frozen):
                 )
         return self
 
-    @field_serializer("obligations")
-    def _in_order(self, obligations: frozenset[Obligation]) -> list[str]:
-        return sorted(obligations)
-
     def applies_at(self, stage: Stage) -> bool:
         """Whether the rule is evaluated at ``stage``."""
         return self.stage in (stage, "both")
@@ -218,8 +218,8 @@ class PolicyDocument(Frozen):
     version: Annotated[str, Constrained(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]*$", max_length=32)]
     description: Annotated[str, Constrained(min_length=1, max_length=4000)]
     applies: Prose
-    requires: frozenset[str] = frozenset()
-    obligations: frozenset[Obligation] = frozenset()
+    requires: Names = frozenset()
+    obligations: Obligations = frozenset()
     rules: Annotated[tuple[Rule, ...], Constrained(min_length=1, max_length=MAX_RULES)]
 
     @field_validator("requires")
@@ -237,10 +237,6 @@ class PolicyDocument(Frozen):
                 raise _fault(("rules", position, "id"), f"a second rule {rule.id!r}")
             seen.add(rule.id)
         return self
-
-    @field_serializer("requires", "obligations")
-    def _in_order(self, given: frozenset[str]) -> list[str]:
-        return sorted(given)
 
 
 def comparisons(

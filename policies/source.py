@@ -34,7 +34,8 @@ _CONSTANTS: dict[str, bool | None] = {
     "False": False,
     "FALSE": False,
 }
-_QUOTE_OPERATORS = " (an operator such as '>=' or '!=' must stand in quotes)"
+_OPERATOR_SIGNS = tuple("<>=!")
+_QUOTE_OPERATORS = "; an operator such as '>=' or '!=' must stand in quotes"
 
 
 class Place(NamedTuple):
@@ -89,7 +90,9 @@ def read_source(text: str | bytes, name: str) -> Source:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(0, 0)
-        said = f"not valid YAML: {error.problem or error.context}{_QUOTE_OPERATORS}"
+        unquoted = mark is not None and read[mark.index :].startswith(_OPERATOR_SIGNS)
+        hint = _QUOTE_OPERATORS if unquoted else ""
+        said = f"not valid YAML: {error.problem or error.context}{hint}"
         raise Source(name, None).invalid([Problem(*place, said)]) from error
     except yaml.reader.ReaderError as error:
         line = read.count("\n", 0, error.position) + 1
@@ -122,7 +125,8 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             self._refuse(event, "anchors and aliases are not allowed; write the value out")
         if event.tag is not None:
-            self._refuse(event, f"tags such as {event.tag} are not allowed{_QUOTE_OPERATORS}")
+            hint = _QUOTE_OPERATORS if event.tag.startswith("!=") else ""
+            self._refuse(event, f"tags such as {event.tag} are not allowed{hint}")
         if depth > MAX_DEPTH:
             self._refuse(event, f"nested more than {MAX_DEPTH} deep")
         self._source.values[path] = _place(event)

@@ -13,9 +13,16 @@ from policies.language import CALIBRATED, OPERATORS, RISING, OnMissing, Operator
 from policies.policy import Policy
 
 SCORED = (*CATEGORIES, "unsafe")
+Names = tuple[str, ...]
+# Half of the comparisons are on scores, as in real policies.
+ALL_FIELDS: Names = (*FIELDS, *(f"score.{category}" for category in SCORED))
+FEW_FIELDS: Names = ("count", "core.domain", "score.violence", "not_assessed")
+"""So few that rules of one document often speak of the same."""
+
 probabilities = st.floats(0.0, 1.0) | st.sampled_from([0.0, 0.2, 0.5, 1.0])
 numbers = st.integers(0, 4) | st.floats(-10, 10)
 words = st.sampled_from(["DE", "US", "user", "admin"])
+OBLIGATIONS = [one.value for one in Obligation]
 LISTS = (Operator.IN, Operator.NOT_IN, Operator.CONTAINS_ANY, Operator.CONTAINS_NONE)
 
 
@@ -36,12 +43,8 @@ def _limits(field: Field, op: Operator) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def comparisons(draw: st.DrawFn, negated: bool = False) -> dict[str, Any]:
-    # Half of the comparisons are on scores, as in real policies.
-    name = draw(
-        st.sampled_from([f"score.{category}" for category in SCORED])
-        | st.sampled_from(sorted(FIELDS))
-    )
+def comparisons(draw: st.DrawFn, names: Names, negated: bool = False) -> dict[str, Any]:
+    name = draw(st.sampled_from(names))
     field = FIELDS[name]
     ops = [
         op
@@ -55,23 +58,23 @@ def comparisons(draw: st.DrawFn, negated: bool = False) -> dict[str, Any]:
 
 
 @st.composite
-def clauses(draw: st.DrawFn, depth: int = 2, negated: bool = False) -> dict[str, Any]:
+def clauses(draw: st.DrawFn, names: Names, depth: int = 2, negated: bool = False) -> dict[str, Any]:
     shape = draw(st.sampled_from(["field", "field", "all", "any", "not"])) if depth else "field"
     if shape == "field":
-        return draw(comparisons(negated))
+        return draw(comparisons(names, negated))
     if shape == "not":
-        return {"not": draw(clauses(depth - 1, not negated))}
-    return {shape: draw(st.lists(clauses(depth - 1, negated), min_size=1, max_size=3))}
+        return {"not": draw(clauses(names, depth - 1, not negated))}
+    return {shape: draw(st.lists(clauses(names, depth - 1, negated), min_size=1, max_size=3))}
 
 
 @st.composite
-def rules(draw: st.DrawFn, name: str = "rule") -> dict[str, Any]:
+def rules(draw: st.DrawFn, name: str = "rule", names: Names = ALL_FIELDS) -> dict[str, Any]:
     rule = {
         "id": name,
         "stage": draw(st.sampled_from(["prompt", "image", "both"])),
-        "when": draw(clauses()),
+        "when": draw(clauses(names)),
         "action": draw(st.sampled_from(Action)).value,
-        "obligations": sorted(draw(st.sets(st.sampled_from(Obligation), max_size=2))),
+        "obligations": sorted(draw(st.sets(st.sampled_from(OBLIGATIONS), max_size=2))),
         "message": "Not here.",
     }
     on_missing = draw(st.sampled_from([None, OnMissing.MATCH, OnMissing.SKIP]))
@@ -79,11 +82,11 @@ def rules(draw: st.DrawFn, name: str = "rule") -> dict[str, Any]:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> dict[str, Any]:
+def documents(draw: st.DrawFn, names: Names = ALL_FIELDS) -> dict[str, Any]:
     count = draw(st.integers(1, 6))
     return document(
-        *[draw(rules(f"rule-{number}")) for number in range(count)],
-        obligations=sorted(draw(st.sets(st.sampled_from(Obligation), max_size=2))),
+        *[draw(rules(f"rule-{number}", names)) for number in range(count)],
+        obligations=sorted(draw(st.sets(st.sampled_from(OBLIGATIONS), max_size=2))),
     )
 
 

@@ -1,0 +1,158 @@
+"""Ask every layer what it knows of a file: all input and output of ``verify`` is here."""
+
+import hashlib
+from datetime import datetime
+from typing import NamedTuple
+
+from provenance.credential.container import find_store, holds_stores
+from provenance.credential.read import check_store, read
+from provenance.errors import LedgerCorrupt, LedgerEntryNotFound, LedgerKeyInvalid, ProofInvalid
+from provenance.fingerprint import (
+    MATCH_DISTANCE,
+    MIN_QUALITY,
+    Fingerprint,
+    dihedral,
+    distance,
+    false_positive_probability,
+)
+from provenance.ledger import verify_inclusion
+from provenance.ledger.records import described
+from provenance.picture import Picture, Pixels
+from provenance.record import CONTENT_ID_BYTES, Record
+from provenance.verify.findings import Candidate, Findings, Mark
+from provenance.verify.report import Inclusion
+from provenance.verify.sources import RecordSource, Sources
+
+
+class Proved(NamedTuple):
+    """Whether a record stands in the ledger, and the signed note that says so."""
+
+    inclusion: Inclusion
+    checkpoint: str | None = None
+
+
+def gather(
+    data: bytes, picture: Picture, sources: Sources, at: datetime | None, *, use_ledger: bool
+) -> Findings:
+    """Findings of every layer on one file. Raises LedgerUnavailable when the ledger cannot be
+    asked: an outage is not an answer."""
+    ledger = sources.ledger if use_ledger else None
+    credential = read(data, sources.trust, at)
+    mark = _read_mark(picture.pixels, sources, ledger)
+    variants = dihedral(picture.pixels)
+    algs = frozenset(scheme.alg for scheme in sources.schemes)
+    if ledger is None:
+        return Findings(credential, mark, variants[0], algs_tried=algs)
+    look = _Look(data, picture.media_type, variants, ledger, sources, at)
+    by_file = look.at(ledger.record_by_sha256(hashlib.sha256(data).hexdigest()))
+    by_mark = look.at(_record_of_mark(mark, ledger))
+    stated = credential.content_id
+    by_credential = look.at(ledger.record_by_content_id(stated)) if stated else None
+    named = [c for c in (by_file, by_mark, by_credential) if c is not None]
+    by_fingerprint = None if any(c.agrees for c in named) else look.nearest()
+    return Findings(
+        credential=credential,
+        mark=mark,
+        fingerprint=variants[0],
+        algs_tried=algs,
+        ledger_asked=True,
+        by_file=by_file,
+        by_mark=by_mark,
+        by_credential=by_credential,
+        by_fingerprint=by_fingerprint,
+    )
+
+
+def _read_mark(pixels: Pixels, sources: Sources, ledger: RecordSource | None) -> Mark | None:
+    """The mark that leads to a record, else the one least likely to be chance."""
+    marks = [
+        Mark(detection, scheme.alg)
+        for scheme in sources.schemes
+        if (detection := scheme.detect(pixels)) is not None
+    ]
+    recorded = [mark for mark in marks if ledger and _record_of_mark(mark, ledger)]
+    return min(
+        recorded or marks,
+        key=lambda mark: mark.detection.false_positive_probability,
+        default=None,
+    )
+
+
+def _record_of_mark(mark: Mark | None, ledger: RecordSource) -> Record | None:
+    if mark is None or len(mark.detection.payload) != CONTENT_ID_BYTES:
+        return None
+    return ledger.record_by_content_id(mark.payload)
+
+
+class _Look:
+    """Holds one file against records of one ledger; each record is judged once."""
+
+    def __init__(
+        self,
+        data: bytes,
+        media_type: str,
+        variants: tuple[Fingerprint, ...],
+        ledger: RecordSource,
+        sources: Sources,
+        at: datetime | None,
+    ) -> None:
+        embedded = find_store(data, media_type) if holds_stores(media_type) else None
+        self.store = embedded.store if embedded else None
+        self.variants = variants
+        self.ledger = ledger
+        self.sources = sources
+        self.at_time = at
+        self.seen: dict[str, Candidate] = {}
+
+    def at(self, record: Record | None, searched: int = 1) -> Candidate | None:
+        """``record`` as a candidate; ``searched`` counts the records it was found among."""
+        if record is None:
+            return None
+        if record.content_id not in self.seen:
+            self.seen[record.content_id] = self._judge(record, searched)
+        return self.seen[record.content_id]
+
+    def nearest(self) -> Candidate | None:
+        """The record with the nearest fingerprint, if this picture has one that can be searched.
+
+        A turned or mirrored copy is found by the fingerprint of one of its 8 positions.
+        """
+        if not self.variants[0].usable:
+            return None
+        found = [self.ledger.nearest_record(v.pdq, MATCH_DISTANCE) for v in self.variants]
+        near = min((hit for hit in found if hit), key=lambda hit: hit[1], default=None)
+        if near is None or near[0].pdq_quality < MIN_QUALITY:
+            return None
+        # Every record is an entry of the ledger, so its size bounds how many were searched.
+        return self.at(near[0], searched=self.ledger.checkpoint().size)
+
+    def _judge(self, record: Record, searched: int) -> Candidate:
+        apart = min(distance(variant, record.pdq) for variant in self.variants)
+        proved = _prove(record, self.ledger)
+        # What stands in the ledger was signed by then: the ledger vouches for the time.
+        signed_by = record.created_at if proved.inclusion is Inclusion.PROVED else self.at_time
+        return Candidate(
+            record=record,
+            distance=apart,
+            comparable=self.variants[0].usable and record.pdq_quality >= MIN_QUALITY,
+            chance=false_positive_probability(apart, comparisons=searched * len(self.variants)),
+            stored=check_store(record.credential, self.sources.trust, signed_by),
+            same_store=record.credential == self.store,
+            inclusion=proved.inclusion,
+            checkpoint=proved.checkpoint,
+        )
+
+
+def _prove(record: Record, ledger: RecordSource) -> Proved:
+    """Whether the signed ledger holds this very record: its entry, and in it the record's fields
+    and the digest of its credential."""
+    try:
+        verifier = ledger.verifier
+        proof = ledger.prove(record.content_id)
+        checkpoint = verify_inclusion(proof, verifier)
+    except LedgerKeyInvalid:
+        return Proved(Inclusion.UNAVAILABLE)
+    except (LedgerEntryNotFound, LedgerCorrupt, ProofInvalid):
+        return Proved(Inclusion.FAILED)
+    same = proof.leaf.body.get("record") == described(record)
+    return Proved(Inclusion.PROVED if same else Inclusion.FAILED, checkpoint.note)

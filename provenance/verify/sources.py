@@ -1,0 +1,47 @@
+"""What ``verify`` may ask."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from provenance.keys.trust import TrustAnchors
+from provenance.ledger import Checkpoint, InclusionProof
+from provenance.ledger.note import VerifierKey
+from provenance.record import Record
+from provenance.watermark import Scheme, load_scheme
+
+DEFAULT_SCHEMES = ("dwtDctSvd", "dwtDct")  # rivaGan needs weights and half a second
+
+
+class RecordSource(Protocol):
+    """The part of a ledger that ``verify`` asks. ``Ledger`` fits."""
+
+    @property
+    def verifier(self) -> VerifierKey: ...
+
+    def record_by_content_id(self, content_id: str) -> Record | None: ...
+
+    def record_by_sha256(self, sha256: str) -> Record | None: ...
+
+    def nearest_record(self, pdq: str, max_distance: int) -> tuple[Record, int] | None: ...
+
+    def prove(self, entry_id: str) -> InclusionProof: ...
+
+    def checkpoint(self) -> Checkpoint: ...
+
+
+def default_schemes() -> tuple[Scheme, ...]:
+    """The schemes that are tried when none are named."""
+    return tuple(load_scheme(name) for name in DEFAULT_SCHEMES)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Whom to believe and where to look.
+
+    Without anchors no signer is trusted; without a ledger nothing can be recovered. ``schemes``:
+    watermark schemes to try, in order.
+    """
+
+    trust: TrustAnchors = field(default_factory=TrustAnchors)
+    ledger: RecordSource | None = None
+    schemes: tuple[Scheme, ...] = field(default_factory=default_schemes)

@@ -1,0 +1,109 @@
+"""One file in, one report out."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+from provenance.credential.credential import Contents, Disclosures
+from provenance.picture import decode, read_file
+from provenance.verify import legal, rules
+from provenance.verify.findings import Candidate, Findings
+from provenance.verify.gather import gather
+from provenance.verify.report import (
+    FingerprintReport,
+    Match,
+    RecordReport,
+    Report,
+    Verdict,
+    WatermarkReport,
+)
+from provenance.verify.sources import Sources
+from provenance.verify.summary import summarise
+
+
+def verify(
+    picture: Path | str | bytes,
+    *,
+    sources: Sources | None = None,
+    at: datetime | None = None,
+    use_ledger: bool = True,
+) -> Report:
+    """Where does this picture come from, and how sure are we?
+
+    ``picture``: a path, or the bytes of a file. ``sources``: whom to believe and where to look
+    (``Home.sources``); without, no signer is trusted and no record is known. ``at`` (aware, default
+    now): the moment at which certificates must be valid. The network is never asked.
+
+    Raises PictureInvalid or PictureTooLarge when the picture cannot be read, and LedgerUnavailable
+    when the ledger cannot be asked; whatever a readable picture carries, the answer is a Report.
+    """
+    data = picture if isinstance(picture, bytes) else read_file(Path(picture))
+    decoded = decode(data)
+    findings = gather(data, decoded, sources or Sources(), at, use_ledger=use_ledger)
+    said = rules.agreements(findings)
+    verdict = rules.verdict(findings, said)
+    believed = _believed(findings, verdict)
+    origin = rules.origin(believed)
+    return Report(
+        file="" if isinstance(picture, bytes) else str(picture),
+        media_type=decoded.media_type,
+        sha256=hashlib.sha256(data).hexdigest(),
+        verdict=verdict,
+        origin=origin,
+        summary=summarise(findings, said, verdict, origin),
+        credential=findings.credential,
+        watermark=_watermark(findings),
+        fingerprint=_fingerprint(findings),
+        record=_record(findings.candidate),
+        agreement=said,
+        disclosures=believed.disclosures if believed else Disclosures(),
+        legal=legal.lines(findings, origin, data),
+    )
+
+
+def _believed(findings: Findings, verdict: Verdict) -> Contents | None:
+    """The statements that the verdict stands for: of no others is anything repeated as fact."""
+    if verdict is Verdict.ESTABLISHED:
+        return findings.credential.contents
+    if verdict is Verdict.RECOVERED and findings.candidate is not None:
+        return findings.candidate.stored.contents
+    return None
+
+
+def _watermark(findings: Findings) -> WatermarkReport:
+    if findings.mark is None:
+        return WatermarkReport(found=False)
+    detection = findings.mark.detection
+    return WatermarkReport(
+        found=True,
+        scheme=detection.scheme,
+        payload=findings.mark.payload,
+        false_positive_probability=detection.false_positive_probability,
+        geometry=detection.geometry,
+        known_as=detection.known_as,
+    )
+
+
+def _fingerprint(findings: Findings) -> FingerprintReport:
+    candidate = findings.candidate
+    match = None
+    if candidate is not None and candidate.agrees:
+        match = Match(
+            record=candidate.record.content_id,
+            distance=candidate.distance,
+            false_positive_probability=candidate.chance,
+        )
+    return FingerprintReport(
+        pdq=findings.fingerprint.pdq, quality=findings.fingerprint.quality, match=match
+    )
+
+
+def _record(candidate: Candidate | None) -> RecordReport:
+    if candidate is None:
+        return RecordReport(found=False)
+    return RecordReport(
+        found=True,
+        id=candidate.record.content_id,
+        inclusion=candidate.inclusion,
+        checkpoint=candidate.checkpoint,
+    )

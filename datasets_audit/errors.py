@@ -1,12 +1,17 @@
 """Errors of the data set audit. Exit code / HTTP status in the drawing.
 
-    WardmarkError (policies.errors)
-    └── WrongUse
-        ├── SourceInvalid         4 / 400   a source that cannot be read as a data set
-        └── AnnotationsInvalid    2 / 422   wrong columns or values, with row numbers
+WardmarkError (policies.errors)
+├── WrongUse
+│   ├── SourceInvalid         4 / 400   a source that cannot be read as a data set
+│   ├── AnnotationsInvalid    2 / 422   wrong columns or values, with row numbers
+│   ├── ReferenceInvalid      2 / 422   a reference population that is no distribution
+│   ├── EngineUnknown         2 / 400   an engine that is not there
+│   └── OutputOccupied        2 / 409   the output folder holds something that is no audit
+└── Unavailable
+    └── WorkerLost            4 / 503   a worker process died in the middle of the pass
 """
 
-from policies.errors import WrongUse
+from policies.errors import Unavailable, WrongUse
 
 
 class SourceInvalid(WrongUse):
@@ -21,3 +26,29 @@ class AnnotationsInvalid(WrongUse):
 
     http_status = 422
     code = "annotations_invalid"
+
+
+class ReferenceInvalid(WrongUse):
+    """The reference population is not a named, versioned set of distributions."""
+
+    http_status = 422
+    code = "reference_invalid"
+
+
+class EngineUnknown(WrongUse):
+    """No engine of that name."""
+
+    code = "engine_unknown"
+
+
+class OutputOccupied(WrongUse):
+    """The output folder is not empty and not the output of an earlier audit."""
+
+    http_status = 409
+    code = "output_occupied"
+
+
+class WorkerLost(Unavailable):
+    """A worker process ended without an answer (killed, out of memory, a crashing decoder)."""
+
+    code = "worker_lost"

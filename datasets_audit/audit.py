@@ -1,0 +1,263 @@
+"""The audit, end to end: source and annotations in, a folder with the report out.
+
+    open -> pass (inspect, annotate, write shards) -> copies -> figures and balance -> checklist
+         -> record in the ledger -> report
+
+Everything is written into a folder beside ``out`` and takes its name at the very end, so that
+``out`` is whole or not there.
+"""
+
+# ruff: noqa: S608 - built of our own names and of checked attribute names
+
+import json
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime
+from hashlib import file_digest
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from datasets_audit import page
+from datasets_audit.annotations import Annotations, load_annotations
+from datasets_audit.checklist import Measured, assess
+from datasets_audit.copies import find_copies
+from datasets_audit.coverage import balance_findings, measure_balance
+from datasets_audit.declaration import Terms
+from datasets_audit.engine import default_workers, load_engine
+from datasets_audit.errors import OutputOccupied
+from datasets_audit.figures import QUESTIONS, SAMPLES, ask, balance_questions, database
+from datasets_audit.findings import Finding
+from datasets_audit.licence import DeclaredUse
+from datasets_audit.recording import record
+from datasets_audit.reference import ReferencePopulation, load_reference
+from datasets_audit.report import AuditReport, Figure, Shard, SourceSummary
+from datasets_audit.shards import (
+    Inspected,
+    ShardWriter,
+    in_shards,
+    inspect_batch,
+    write_findings,
+)
+from datasets_audit.sources import Source, open_source
+from datasets_audit.tallies import consent_counts, finding_groups, licence_counts, summarise
+from policies.frameworks import load_frameworks
+from provenance.errors import OutputFailed
+from provenance.ledger.merkle import leaf_hash, root_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from provenance.ledger import Ledger
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and how much there is."""
+
+SECRET_BYTES: Final = 32
+WORTH_A_POOL: Final = 256  # pictures; for fewer, starting processes takes longer than the pass
+FINDINGS_OF_THE_SET: Final = "findings/set.parquet"
+TOOLS: Final = ("wardmark", "duckdb", "license-expression", "opencv-python", "pdqhash", "pyarrow",
+                "simplejpeg")  # fmt: skip
+
+
+def audit(
+    source: Path | str,
+    *,
+    name: str,
+    annotations: Path | str | None = None,
+    reference: Path | str | None = None,
+    ledger: "Ledger | None" = None,
+    out: Path | str | None = None,
+    engine: str = "local",
+    progress: Progress | None = None,
+    use: DeclaredUse | None = None,
+    as_of: date | None = None,
+    workers: int | None = None,
+    secret: bytes | None = None,
+) -> AuditReport:
+    """Audit the data set at ``source``: a folder of pictures, or Parquet.
+
+    ``annotations``: CSV, TSV, JSON lines or Parquet (docs/audit.md lists the columns).
+    ``reference``: YAML or JSON of a population to compare with. ``out``: the folder to write;
+    without it nothing is kept but the report that is returned. ``use``: what licences are judged
+    by. ``as_of``: the day on which consent is judged, today (UTC) if not given. ``secret``: 32
+    bytes that key the commitments to subjects and the salts of rows; give the same one to be able
+    to find a subject in several audits. Without it they are keyed at random.
+
+    Raises SourceInvalid, AnnotationsInvalid, ReferenceInvalid, EngineUnknown, OutputOccupied,
+    OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong with a single picture or row is a
+    finding in the report.
+    """
+    tick = progress or (lambda _what, _done, _total: None)
+    population = load_reference(Path(reference)) if reference else None
+    given = open_source(Path(source))
+    count = given.count()
+    terms = Terms(
+        as_of or datetime.now(UTC).date(), use, secret or secrets.token_bytes(SECRET_BYTES)
+    )
+    spread = load_engine(engine, (workers or default_workers()) if count >= WORTH_A_POOL else 1)
+    with ExitStack() as stack:
+        workspace = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wardmark-audit-")))
+        stated = (
+            stack.enter_context(load_annotations(Path(annotations), workspace))
+            if annotations
+            else None
+        )
+        folder = stack.enter_context(_whole_or_absent(Path(out) if out else workspace / "report"))
+        writer = ShardWriter(folder, stated, terms)
+        inspected = _counted(spread.map(inspect_batch, given.batches()), count, tick)
+        shards = [
+            writer.write(number, pictures) for number, pictures in enumerate(in_shards(inspected))
+        ]
+        tick("measuring", 0, 1)
+        with database(folder) as connection:
+            report = _measure(
+                connection, folder, given, shards, stated, terms, population,
+                name=name, location=str(source), recorded=ledger is not None,
+                annotated=str(annotations) if annotations else None,
+            )  # fmt: skip
+        tick("measuring", 1, 1)
+        if ledger is not None:
+            report = record(report, ledger)
+        _write_report(report, folder, given)
+    return report
+
+
+def _counted(
+    batches: Iterator[list[Inspected]], total: int, tick: Progress
+) -> Iterator[list[Inspected]]:
+    done = 0
+    tick("inspecting", done, total)
+    for batch in batches:
+        yield batch
+        done += len(batch)
+        tick("inspecting", done, total)
+
+
+def _measure(
+    connection: "DuckDBPyConnection",
+    folder: Path,
+    source: Source,
+    shards: Sequence[Shard],
+    annotations: Annotations | None,
+    terms: Terms,
+    reference: ReferencePopulation | None,
+    *,
+    name: str,
+    location: str,
+    annotated: str | None,
+    recorded: bool,
+) -> AuditReport:
+    findings = [Finding("file_not_taken", stray.key, detail=stray.why) for stray in source.strays()]
+    findings += find_copies(connection, folder)
+    if annotations:
+        findings += annotations.without_picture(folder / "samples" / "*.parquet")
+        findings += [Finding("column_not_used", detail=column) for column in annotations.unused]
+        findings += [
+            Finding("attribute_origin_missing", detail=f"attr.{attribute}")
+            for attribute in annotations.without_origin
+        ]
+    attributes = annotations.attributes if annotations else ()
+    balance = measure_balance(connection, attributes, reference)
+    findings += balance_findings(balance)
+    write_findings(findings, folder / FINDINGS_OF_THE_SET)
+    figures = _figures(
+        connection, [b.attributes for b in (*balance.intersections, *balance.attributes)]
+    )
+    _write_attribution(connection, folder)
+    groups = finding_groups(connection)
+    values = {figure.id: figure.value for figure in figures}
+    measured = Measured(values, balance, terms.use, recorded)
+    roots = [leaf_hash(bytes.fromhex(shard.root)) for shard in shards]
+    return AuditReport(
+        name=name,
+        root=root_of(roots).hex(),
+        as_of=terms.as_of,
+        use=terms.use,
+        summary=summarise(values, groups),
+        source=SourceSummary(
+            kind=source.kind,
+            location=location,
+            pictures=sum(shard.samples for shard in shards),
+            bytes=sum(shard.bytes for shard in shards),
+            annotations=annotated,
+            annotation_rows=annotations.rows if annotations else 0,
+        ),
+        shards=tuple(shards),
+        figures=tuple(figures),
+        findings=groups,
+        consent=consent_counts(connection),
+        licences=licence_counts(connection),
+        balance=balance,
+        checklist=tuple(assess(load_frameworks(), measured)),
+        files=_digests(folder),
+        tools={tool: version(tool) for tool in TOOLS},
+    )
+
+
+def _figures(connection: "DuckDBPyConnection", tables: Sequence[tuple[str, ...]]) -> list[Figure]:
+    questions = [*QUESTIONS, *(q for attributes in tables for q in balance_questions(attributes))]
+    return ask(connection, questions)
+
+
+def _write_attribution(connection: "DuckDBPyConnection", folder: Path) -> None:
+    """Whom to name, and under which licence: the list that attribution licences ask for."""
+    import pyarrow.csv
+
+    table = connection.sql(
+        "SELECT key, creator, coalesce(licence_expression, licence) AS licence, source_url "
+        f"FROM {SAMPLES} WHERE attribution ORDER BY key"
+    ).to_arrow_table()
+    pyarrow.csv.write_csv(table, folder / "attribution.csv")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    digests = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digests[path.relative_to(folder).as_posix()] = file_digest(
+                    file, "sha256"
+                ).hexdigest()
+    return digests
+
+
+def _write_report(report: AuditReport, folder: Path, source: Source) -> None:
+    (folder / "report.html").write_text(page.render(report, source), encoding="utf-8")
+    text = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _whole_or_absent(out: Path) -> Iterator[Path]:
+    """A folder to write into that becomes ``out`` if all goes well and is gone if not.
+
+    An earlier audit at ``out`` is replaced; anything else that is there is left alone.
+    """
+    if (
+        out.exists()
+        and not (out / "report.json").is_file()
+        and (not out.is_dir() or any(out.iterdir()))
+    ):
+        raise OutputOccupied(f"{out} holds something that is not an audit. Name another folder.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        try:
+            folder = staging / "new"
+            folder.mkdir()
+            yield folder
+            if out.exists():
+                out.rename(staging / "old")
+            folder.rename(out)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputFailed(
+            f"The report could not be written to {out}: {reason}. Nothing half-written was left; "
+            "check the folder, its permissions and the free space."
+        ) from error

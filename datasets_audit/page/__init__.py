@@ -1,0 +1,5 @@
+"""The report as one HTML file: no script, no network, printable."""
+
+from datasets_audit.page.page import render
+
+__all__ = ["render"]

@@ -1,0 +1,111 @@
+"""The pass: pictures in, Parquet files of sample rows and findings out, a root for each.
+
+A shard is SHARD_SAMPLES samples in source order, whatever the batches and however many workers:
+the same source, annotations and secret always give the same files and roots.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from datasets_audit.annotations import Annotations
+from datasets_audit.declaration import Terms, combine
+from datasets_audit.findings import Finding, findings_of
+from datasets_audit.inspection import Inspection, inspect, unreadable
+from datasets_audit.report import Shard
+from datasets_audit.sample import Row, rows_root, schema, to_row
+from datasets_audit.sources import Batch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHARD_SAMPLES: Final = 4_096
+ROOT_DOMAIN: Final = b"wardmark-audit-root/1\x00"
+
+
+class Inspected(NamedTuple):
+    """A picture by its key, measured."""
+
+    key: str
+    inspection: Inspection
+
+
+def inspect_batch(batch: Batch) -> list[Inspected]:
+    """Measure every picture of a batch. This is what runs in worker processes."""
+    return [
+        Inspected(
+            taken.key,
+            inspect(taken.data) if taken.data is not None else unreadable(taken.problem or ""),
+        )
+        for taken in batch.read()
+    ]
+
+
+def in_shards(
+    batches: Iterable[Sequence[Inspected]], size: int = SHARD_SAMPLES
+) -> Iterator[list[Inspected]]:
+    """The same pictures in the same order, ``size`` at a time."""
+    waiting: list[Inspected] = []
+    for batch in batches:
+        waiting += batch
+        while len(waiting) >= size:
+            yield waiting[:size]
+            waiting = waiting[size:]
+    if waiting:
+        yield waiting
+
+
+@dataclass(frozen=True, slots=True)
+class ShardWriter:
+    """Writes shards below ``folder``. ``annotations`` is None where there are none."""
+
+    folder: Path
+    annotations: Annotations | None
+    terms: Terms
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The declared attributes, which fix the columns of every shard."""
+        return self.annotations.attributes if self.annotations else ()
+
+    def write(self, number: int, pictures: Sequence[Inspected]) -> Shard:
+        """Annotate, write and sum up one shard."""
+        rows: list[Row] = []
+        findings: list[Finding] = []
+        stated = self.annotations.lookup([p.key for p in pictures]) if self.annotations else {}
+        for key, inspection in pictures:
+            declarations = stated.get(key, [])
+            sample, contradictions = combine(key, inspection, declarations, self.terms)
+            if self.annotations and not declarations:
+                findings.append(Finding("picture_without_annotation", key))
+            findings += contradictions
+            findings += findings_of(sample)
+            rows.append(to_row(sample, self.attributes, self.terms.secret))
+        file = f"samples/part-{number:05d}.parquet"
+        _write(rows, schema(self.attributes), self.folder / file)
+        write_findings(findings, self.folder / f"findings/part-{number:05d}.parquet")
+        return Shard(
+            file=file,
+            samples=len(rows),
+            bytes=sum(picture.inspection.bytes for picture in pictures),
+            root=rows_root(rows).hex(),
+        )
+
+
+def write_findings(findings: Iterable[Finding], path: Path) -> None:
+    """Write findings to Parquet, also if there are none: queries must find the columns."""
+    import pyarrow as pa
+
+    columns = pa.schema(
+        [("code", pa.string()), ("key", pa.string()), ("row", pa.int64()), ("detail", pa.string())]
+    )
+    _write([finding._asdict() for finding in findings], columns, path)
+
+
+def _write(rows: list[Row], columns: "pa.Schema", path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, columns), path, compression="zstd")

@@ -1,0 +1,5 @@
+"""Where pictures come from: a folder, or Parquet. Others fit the same two Protocols."""
+
+from datasets_audit.sources.source import Batch, Source, Stray, Taken, open_source
+
+__all__ = ["Batch", "Source", "Stray", "Taken", "open_source"]

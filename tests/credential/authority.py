@@ -1,4 +1,4 @@
-"""A certificate authority that does as a test tells it: other purposes, other times, other names."""
+"""A certificate authority that does as a test tells it: other purposes, times and names."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import HealthCheck, settings
 
 from provenance.keys import KeySigner, TrustAnchors, create_development_signer, load_trust
+
+# A property holds or does not; how long a busy machine takes to say so is no part of it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ import numpy as np
 from policies.decision import PolicyRef
 from provenance.credential import Claims, SoftBinding, SoftwareAgent
 from provenance.picture import Format, Pixels, encode
+from provenance.watermark import load_scheme
 
-ALG = "org.wardmark.dwtDctSvd.1"
+SCHEME = load_scheme("dwtDctSvd")
 
 
 def picture(seed: int = 0, size: int = 320) -> Pixels:
@@ -34,7 +35,7 @@ def claims(content_id: str = "0123456789abcdef") -> Claims:
         provider="Example Pictures",
         system="Wardmark",
         system_version="0.1",
-        soft_binding=SoftBinding(alg=ALG, value=bytes.fromhex(content_id)),
+        soft_binding=SoftBinding(alg=SCHEME.alg, value=bytes.fromhex(content_id)),
         policy=PolicyRef(name="default", version="1", digest="1" * 64),
         decision_id="decision-1",
     )

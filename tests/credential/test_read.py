@@ -1,5 +1,6 @@
 """What reading a credential promises: no attack reads as trusted and intact, nothing raises."""
 
+import contextlib
 import io
 import random
 from datetime import UTC, datetime
@@ -214,7 +215,7 @@ def test_what_is_no_picture_is_said_to_be_none(trust: TrustAnchors) -> None:
             read(data, trust)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_changed_byte_in_covered_ranges_is_found(
     signed: Signed, trust: TrustAnchors, position: float, bit: int
@@ -224,13 +225,12 @@ def test_any_changed_byte_in_covered_ranges_is_found(
     covered = len(signed.data) - (end - start)
     at = int(position * covered)
     data = flip(signed.data, at if at < start else at + end - start, bit)
-    try:
+    # A change in the very first bytes makes it no PNG at all, which is said so.
+    with contextlib.suppress(PictureInvalid):
         assert not proves(data, trust)
-    except PictureInvalid:
-        pass  # the change was in the first bytes, and this is no PNG any more
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_changed_byte_of_the_claim_or_a_statement_is_found(
     signed: Signed, trust: TrustAnchors, position: float, bit: int
@@ -245,7 +245,7 @@ def test_a_changed_byte_of_the_claim_or_a_statement_is_found(
     assert changed.state is not State.TRUSTED or changed.contents == intact.contents
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), changes=st.integers(1, 40))
 def test_no_damage_to_a_credential_raises_or_makes_it_say_something_else(
     signed: Signed, trust: TrustAnchors, seed: int, changes: int
@@ -262,7 +262,7 @@ def test_no_damage_to_a_credential_raises_or_makes_it_say_something_else(
         assert found.state is not State.TRUSTED or found.content_id == claims().content_id
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=400), st.sampled_from(["png", "jpeg", "webp"]))
 def test_garbage_after_a_right_beginning_raises_nothing(
     trust: TrustAnchors, garbage: bytes, kind: str
@@ -275,7 +275,7 @@ def test_garbage_after_a_right_beginning_raises_nothing(
     assert not proves(beginning + garbage, trust)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=300))
 def test_garbage_as_a_store_raises_nothing(trust: TrustAnchors, garbage: bytes) -> None:
     assert check_store(garbage, trust).state is State.UNREADABLE

@@ -1,0 +1,225 @@
+"""The picture assessor: what it costs, what it finds and what it finds wrongly.
+
+    python benchmarks/images.py [--photos DIR] [--captions N] [--scenes N] [--hashes N] [--seed N]
+
+Photos are all pictures of DIR (default: $WARDMARK_DATA/photos/dev where that is) and those that
+come with scikit-image and scikit-learn, reduced to at most 512 pixels; to them come N scenes of
+the kind that the embedded core learns from. Every share is printed with its counts and its
+one-sided 95 % Clopper-Pearson bound. Times are CPU milliseconds of this process, median over the
+pictures; the floor beside them is one SHA-256 of the pixels.
+"""
+
+import argparse
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.stats import beta
+
+from guard.generation.scenes.render import render
+from guard.generation.scenes.spec import draw_scene
+from guard.images.codes import Codes
+from guard.images.finding import Part, Subject
+from guard.images.known import KnownContent, pixels_sha256
+from guard.images.known_list import KnownContentList, pdq_words
+from guard.images.scale import reduced
+from guard.images.text import TextReader, WrittenText
+from provenance.fingerprint import MATCH_DISTANCE, Fingerprint, dihedral, distance, fingerprint
+from provenance.picture import Pixels, decode, encode, read_file
+
+SIDE = 512  # pixels
+SENTENCES = (
+    "free delivery on sunday",
+    "meet at the old harbour",
+    "BUY NOW",
+    "call me tonight",
+    "Happy birthday Anna",
+    "no entry",
+)
+LETTER_HEIGHTS = (12, 14, 16, 20, 28, 40, 56)  # pixels of a 512-pixel picture
+
+
+class Share(NamedTuple):
+    """``of`` cases, in ``count`` of which it happened."""
+
+    count: int
+    of: int
+
+    def at_most(self) -> str:
+        upper = (
+            1.0 if self.count == self.of else beta.ppf(0.95, self.count + 1, self.of - self.count)
+        )
+        return f"{self.count}/{self.of} = {self.count / self.of:.3f} (below {upper:.3f})"
+
+    def at_least(self) -> str:
+        lower = 0.0 if self.count == 0 else beta.ppf(0.05, self.count, self.of - self.count + 1)
+        return f"{self.count}/{self.of} = {self.count / self.of:.3f} (above {lower:.3f})"
+
+
+def photographs(folder: Path | None) -> list[Pixels]:
+    from skimage import data
+    from sklearn.datasets import load_sample_image
+
+    found = []
+    if folder is not None:
+        found += [decode(read_file(file)).pixels for file in sorted(folder.iterdir())]
+    names = ("astronaut", "brick", "camera", "cat", "cell", "clock", "coffee", "coins", "grass")
+    names += ("gravel", "horse", "hubble_deep_field", "immunohistochemistry", "moon", "page")
+    names += ("retina", "rocket", "text")
+    for name in names:
+        picture = np.asarray(getattr(data, name)())
+        if picture.dtype == np.bool_:
+            picture = picture.astype(np.uint8) * 255
+        found.append(np.dstack([picture] * 3) if picture.ndim == 2 else picture[..., :3])
+    found += [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
+    return [reduced(np.ascontiguousarray(pixels), SIDE).pixels for pixels in found]
+
+
+def captioned(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, str]:
+    """A sentence somewhere on the picture: seven sizes, any colour, sometimes see-through."""
+    height, width = pixels.shape[:2]
+    font = ImageFont.load_default(int(rng.choice(LETTER_HEIGHTS)))
+    sentence = str(rng.choice(SENTENCES))
+    while font.getlength(sentence) > width - 8 and " " in sentence:
+        sentence = sentence.rsplit(" ", 1)[0]
+    left = rng.uniform(4, max(5, width - 4 - font.getlength(sentence)))
+    mask = Image.new("L", (width, height))
+    place = (int(left), int(rng.uniform(4, height - 70)))
+    ImageDraw.Draw(mask).text(place, sentence, font=font, fill=255)
+    cover = np.asarray(mask, np.float64)[..., None] / 255 * rng.choice([1.0, 1.0, 0.6])
+    under = pixels[cover[..., 0] > 0].mean()
+    plain = np.full(3, 255.0 if under < 128 else 0.0)
+    colour = plain if rng.random() < 0.7 else rng.uniform(0, 255, 3)
+    return np.rint(pixels * (1 - cover) + colour * cover).astype(np.uint8), sentence
+
+
+def cpu_ms(act: Callable[[Pixels], object], pictures: Sequence[Pixels]) -> float:
+    times = []
+    for pixels in pictures:
+        start = time.process_time()
+        act(pixels)
+        times.append((time.process_time() - start) * 1e3)
+    return median(times)
+
+
+def finding(part: Part) -> Callable[[Pixels], object]:
+    return lambda pixels: part.find(Subject(pixels))
+
+
+def costs(pictures: Sequence[Pixels], reader: TextReader, hashes: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).integers(0, 2**64, (hashes, 4), np.uint64)
+    known = KnownContent(
+        [KnownContentList("random", "0" * 64, pdq=rows, pdq_labels=("",) * hashes)]
+    )
+    floor = cpu_ms(pixels_sha256, pictures)
+    parts = {
+        f"known content, {hashes:,} hashes": cpu_ms(finding(known), pictures),
+        "codes": cpu_ms(finding(Codes()), pictures),
+        "text gate": cpu_ms(reader.sees_text, pictures),
+    }
+    parts["together, where no text is seen"] = sum(parts.values())
+    parts["reading, where text is seen"] = cpu_ms(reader.read, pictures)
+    print(f"\ncost of a picture of {SIDE} pixels       CPU ms   x SHA-256 of its pixels")
+    for name, ms in parts.items():
+        print(f"  {name:36} {ms:8.1f} {ms / floor:8.0f}")
+
+
+def letters(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def text(
+    pictures: Sequence[Pixels], scenes: Sequence[Pixels], reader: TextReader, count: int, seed: int
+) -> None:
+    part = WrittenText(reader)
+    rng = np.random.default_rng(seed)
+    seen = exact = readable = 0
+    for number in range(count):
+        pixels, sentence = captioned(pictures[number % len(pictures)], rng)
+        lines = " ".join(writing.text for writing in reader.read(pixels))
+        exact += letters(sentence) in letters(lines)
+        if len(letters(lines)) >= 4:
+            readable += 1
+            seen += reader.sees_text(pixels)
+    print("\ntext")
+    print(f"  captions read letter by letter       {Share(exact, count).at_least()}")
+    print(f"  gate fires where reading finds text  {Share(seen, readable).at_least()}")
+    for kind, group in (("photos", pictures), ("scenes", scenes)):
+        texts = [[w.text for w in part.find(Subject(pixels)).writings] for pixels in group]
+        textless = [pixels for pixels, found in zip(group, texts, strict=True) if not found]
+        fired = sum(reader.sees_text(pixels) for pixels in textless)
+        print(f"  gate fires on {kind} without text    {Share(fired, len(textless)).at_most()}")
+        for found in filter(None, texts):
+            print(f"    read in {kind}: {' | '.join(found)[:80]}")
+
+
+ATTACKS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+    "JPEG 30": lambda p, _: decode(encode(p, "jpeg", quality=30)).pixels,
+    "half size": lambda p, _: cv2.resize(p, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
+    "noise of 8 levels": lambda p, rng: np.clip(p + rng.normal(0, 8, p.shape), 0, 255).astype("u1"),
+    "mirrored": lambda p, _: np.ascontiguousarray(p[:, ::-1]),
+    "a quarter turn": lambda p, _: np.ascontiguousarray(np.rot90(p)),
+}
+
+
+def known_content(pictures: Sequence[Pixels], scenes: Sequence[Pixels], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for kind, group in (("photos", pictures), ("scenes", scenes)):
+        prints = [fingerprint(pixels) for pixels in group]
+        usable = [(p, f) for p, f in zip(group, prints, strict=True) if f.usable]
+        print(f"\nPDQ on {kind}: {len(usable)} of {len(group)} usable, others by SHA-256 only")
+        for name, attack in ATTACKS.items():
+            found = sum(near(attack(pixels, rng), print_) for pixels, print_ in usable)
+            print(f"  found again after {name:18} {Share(found, len(usable)).at_least()}")
+        apart = [
+            min(distance(variant, other) for variant in dihedral(pixels))
+            for i, (pixels, _) in enumerate(usable)
+            for _, other in usable[:i]
+        ]
+        wrong = sum(d <= MATCH_DISTANCE for d in apart)
+        print(f"  unrelated pairs taken for the same   {Share(wrong, len(apart)).at_most()}")
+        print(f"  nearest unrelated pair, any turn     {min(apart)} bits (limit {MATCH_DISTANCE})")
+
+
+def near(pixels: Pixels, entry: Fingerprint) -> bool:
+    known = KnownContentList("one", "0" * 64, pdq=pdq_words([entry.pdq]), pdq_labels=("",))
+    return KnownContent([known]).find(Subject(pixels)).match is not None
+
+
+def codes(pictures: Sequence[Pixels], scenes: Sequence[Pixels]) -> None:
+    found = [w.text for p in (*pictures, *scenes) for w in Codes().find(Subject(p)).writings]
+    share = Share(len(found), len(pictures) + len(scenes))
+    print(f"\ncodes found where there is none       {share.at_most()}")
+
+
+def main() -> None:
+    data = os.environ.get("WARDMARK_DATA")
+    folder = Path(data) / "photos" / "dev" if data else None
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--photos", type=Path, default=folder, help="a folder of photographs")
+    parser.add_argument("--captions", type=int, default=120, help="captions written on photos")
+    parser.add_argument("--scenes", type=int, default=40, help="rendered scenes besides")
+    parser.add_argument("--hashes", type=int, default=100_000, help="hashes in the timed list")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    pictures = photographs(options.photos)
+    rng = random.Random(options.seed)
+    scenes = [render(draw_scene(rng), SIDE, SIDE).pixels for _ in range(options.scenes)]
+    print(f"{len(pictures)} photos, {len(scenes)} scenes, seed {options.seed}")
+    reader = TextReader()
+    reader.read(pictures[0])  # loads the models, which the figures below leave out
+    costs(pictures, reader, options.hashes, options.seed)
+    text(pictures, scenes, reader, options.captions, options.seed)
+    codes(pictures, scenes)
+    known_content(pictures, scenes, options.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -154,7 +154,10 @@ def why(reason: dict[str, Any]) -> str:
 
 
 def audit_line(report: dict[str, Any]) -> str:
-    return str(report)  # replaced below
+    """How many pictures, and the worst of what was found."""
+    worst = [group for group in report["findings"] if group["severity"] == "critical"]
+    found = "; ".join(f"{group['count']} x {group['title']}" for group in worst[:3])
+    return f"{report['source']['pictures']} pictures, {found or 'nothing critical'}"
 
 
 if __name__ == "__main__":

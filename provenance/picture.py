@@ -16,6 +16,7 @@ import os
 import secrets
 import stat
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -204,8 +205,8 @@ def read_file(path: Path | str, max_bytes: int = MAX_BYTES) -> bytes:
     return data
 
 
-def write_atomically(path: Path | str, data: bytes) -> None:
-    """Writes a file whole or not at all, replacing what was there.
+def write_atomically(path: Path | str, data: bytes | Iterable[bytes]) -> None:
+    """Writes a file whole or not at all, replacing what was there; ``data`` may come in pieces.
 
     The bytes go to a new file in the same directory, to the disk, and then to their name. However
     that ends (full disk, no permission, Ctrl-C), no half-written file is left. OutputFailed.
@@ -215,7 +216,7 @@ def write_atomically(path: Path | str, data: bytes) -> None:
     try:
         try:
             with temporary.open("xb") as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)

@@ -8,6 +8,9 @@ import typer
 from guard.cli.options import HomeOption, JsonOption, open_home
 from guard.cli.output import print_json, progress_bar, results, say
 from guard.cli.paths import check_writable
+from provenance.errors import ProofInvalid
+from provenance.ledger import VerifierKey, load_verifier
+from provenance.ledger.evidence import verify_file
 from provenance.picture import write_atomically
 
 BROKEN = 1
@@ -84,29 +87,25 @@ def verify(
 def _verify_file(
     context: typer.Context, file: Path, key: str | None, home: Path | None, *, as_json: bool
 ) -> int:
-    from provenance.errors import ProofInvalid
-    from provenance.ledger import verify_file
-    from provenance.picture import read_file
-
     verifier = _verifier(context, key, home)
     try:
-        verified = verify_file(read_file(file), verifier)
+        evidence = verify_file(file, verifier)
     except ProofInvalid as error:
         if as_json:
-            print_json({"file": str(file), "valid": False, "because": str(error)})
+            print_json({"file": str(file), "valid": False, "says": str(error)})
         say(f"[bold red]not proved[/] {error}")
         return BROKEN
     if as_json:
-        print_json({"file": str(file), "valid": True, **verified.model_dump(mode="json")})
+        print_json({"file": str(file), "valid": True, **evidence.model_dump(mode="json")})
     else:
-        results.print(f"{file}: proved against {verified.origin} at {verified.size} entries")
+        results.print(f"proved: {evidence.says}")
     return 0
 
 
-def _verifier(context: typer.Context, key: str | None, home: Path | None) -> str:
+def _verifier(context: typer.Context, key: str | None, home: Path | None) -> VerifierKey:
     if key is None:
-        return str(open_home(context, home).ledger.verifier)
-    return key if "+" in key else Path(key).read_text(encoding="utf-8").strip()
+        return open_home(context, home).ledger_key.public
+    return VerifierKey.parse(key) if "+" in key else load_verifier(Path(key))
 
 
 @app.command()
@@ -119,9 +118,8 @@ def export(
     """Write every entry and the signed head to a file that verifies offline."""
     check_writable(output)
     ledger = open_home(context, home).ledger
-    with progress_bar() as progress:
-        head = ledger.export(output, lambda done, total: progress("exporting", done, total))
+    write_atomically(output, ledger.export())
     if as_json:
-        print_json({"file": str(output), **head.model_dump(mode="json")})
+        print_json({"file": str(output)})
     else:
-        say(f"{output}  {head.size} entries")
+        say(f"{output}  check it with: wardmark ledger verify {output} --key LEDGER.pub")

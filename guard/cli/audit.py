@@ -1,0 +1,68 @@
+"""``wardmark audit``: what a data set holds, as a report that can be proved."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from datasets_audit import AuditReport, audit
+from datasets_audit.licence import DeclaredUse
+from guard.cli.options import HomeOption, JsonOption, open_home
+from guard.cli.output import print_json, progress_bar, results
+
+
+class Engine(StrEnum):
+    """Where the pass over the pictures runs."""
+
+    local = "local"
+
+
+def audit_data_set(
+    context: typer.Context,
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A folder of pictures, or Parquet.")
+    ],
+    name: Annotated[str, typer.Option(help="What the data set is called.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="CSV, JSON lines or Parquet; docs/audit.md has the columns.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="A reference population to compare with (YAML or JSON).")
+    ] = None,
+    use: Annotated[DeclaredUse | None, typer.Option(help="What licences are judged by.")] = None,
+    engine: Engine = Engine.local,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report; NAME-audit else.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit consent, licences, copies and balance of a data set, and record it in the ledger."""
+    opened = open_home(context, home)
+    folder = out or Path(f"{name}-audit")
+    with progress_bar() as progress:
+        report = audit(
+            source,
+            name=name,
+            annotations=annotations,
+            reference=reference,
+            ledger=opened.ledger,
+            out=folder,
+            engine=engine.value,
+            progress=progress,
+            use=use,
+            secret=opened.commitment_key,
+        )
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        _print_for_people(report, folder)
+
+
+def _print_for_people(report: AuditReport, folder: Path) -> None:
+    results.print(f"[bold]{report.name}[/]  {report.source.pictures} pictures")
+    results.print(report.summary, markup=False)
+    for group in report.findings:
+        results.print(f"  {group.severity.value:>8}  {group.count:>6}  {group.title}", markup=False)
+    results.print(f"{folder / 'report.html'}")

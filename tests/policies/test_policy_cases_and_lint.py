@@ -216,6 +216,7 @@ def test_a_rule_said_to_be_unreachable_is_never_true(drawn: dict[str, Any], aske
         ("count > 1", "count > 1", True),
         ("count >= 1", "count > 1", True),
         ("count > 1", "count >= 1", False),
+        ("count >= 3", "count > 1", False),  # 2 lies between
         ("count != 3", "count < 3", True),
         ("count in [1, 2]", "count == 2", True),
         ("core.domain != closed", "core.domain == open", True),

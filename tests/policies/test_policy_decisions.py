@@ -1,5 +1,6 @@
 """What a decision promises, on the packs and on any document that the grammar allows."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,9 +11,19 @@ from policies.categories import CATEGORIES, CORE_CATEGORIES
 from policies.decision import Action, Because, Obligation
 from policies.errors import FactMissing, Unavailable
 from policies.facts import Facts
+from policies.language import All, AnyOf, Clause, Not, OnMissing
 from policies.load import list_policies, load_policy
 from policies.policy import Policy
-from tests.policies.documents import SCORED, document, documents, facts, policy, rule, rules
+from tests.policies.documents import (
+    FEW_FIELDS,
+    SCORED,
+    document,
+    documents,
+    facts,
+    policy,
+    rule,
+    rules,
+)
 
 calm = settings(deadline=None, max_examples=60)
 PACKS = {pack.name: pack for pack in list_policies()}
@@ -84,6 +95,59 @@ def test_whatever_fired_gives_reasons_that_hold(drawn: dict[str, Any], asked: Fa
             limit = {} if flag else {"limit": because.limit}
             again = rule({"field": because.field, "op": because.op} | limit, on_missing="match")
             assert policy(document(again)).decide(asked).action is Action.BLOCK
+
+
+def truth(clause: Clause, asked: Facts) -> bool | None:
+    """The meaning of a clause, by the book: Kleene's tables, and no negation pushed anywhere."""
+    match clause:
+        case Not():
+            held = truth(clause.clause, asked)
+            return None if held is None else not held
+        case All():
+            parts = [truth(part, asked) for part in clause.all]
+            return False if False in parts else None if None in parts else True
+        case AnyOf():
+            parts = [truth(part, asked) for part in clause.any]
+            return True if True in parts else None if None in parts else False
+    given = {**asked.fields, "stage": asked.stage, "not_assessed": asked.not_assessed}
+    given |= {f"score.{category}": score for category, score in asked.scores.items()}
+    value: Any = given.get(clause.field)
+    limit: Any = clause.limit
+    if value is None:
+        return None
+    if limit == "calibrated":
+        limit = asked.thresholds[clause.field.removeprefix("score.")]
+    by_the_book: dict[str, Callable[[], bool]] = {
+        ">=": lambda: value >= limit,
+        ">": lambda: value > limit,
+        "<=": lambda: value <= limit,
+        "<": lambda: value < limit,
+        "==": lambda: value == limit,
+        "!=": lambda: value != limit,
+        "in": lambda: value in limit,
+        "not_in": lambda: value not in limit,
+        "contains": lambda: limit in value,
+        "not_contains": lambda: limit not in value,
+        "contains_any": lambda: any(one in value for one in limit),
+        "contains_none": lambda: not any(one in value for one in limit),
+        "is_true": lambda: value,
+        "is_false": lambda: not value,
+    }
+    return by_the_book[clause.op]()
+
+
+@calm
+@given(drawn=documents() | documents(FEW_FIELDS), asked=facts())
+def test_a_rule_fires_by_the_book(drawn: dict[str, Any], asked: Facts) -> None:
+    deciding = policy(drawn)
+    fired = [reason.rule for reason in deciding.decide(asked).reasons]
+    expected = []
+    for one in deciding.document.rules:
+        held = truth(one.when, asked)
+        fires = one.on_missing is OnMissing.MATCH if held is None else held
+        if fires and one.applies_at(asked.stage):
+            expected.append(one.id)
+    assert fired == expected
 
 
 @calm

@@ -1,0 +1,91 @@
+"""docs/policies.md says what the code does, in full and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import policies.errors
+import policies.lint
+from policies.cases import Cases
+from policies.decision import Action, Obligation
+from policies.faults import model_of
+from policies.fields import FIELDS
+from policies.language import OPERATORS, OnMissing, Operator, PolicyDocument, Rule
+from policies.load import document_of, pack_names
+from policies.source import MAX_BYTES, MAX_DEPTH, read_source
+
+DOCS = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
+
+
+def table(name: str) -> list[list[str]]:
+    """Cells of the table under the remark ``name``, without its head."""
+    text = DOCS.split(f"<!-- {name} -->\n")[1].split("\n\n")[0]
+    rows = [line.strip("|").split("|") for line in text.splitlines()[2:]]
+    return [[cell.strip().replace("`", "") for cell in row] for row in rows]
+
+
+def first_cells(name: str) -> list[str]:
+    return [row[0] for row in table(name)]
+
+
+def test_every_operator_is_documented_with_its_opposite_and_its_types() -> None:
+    assert first_cells("operators") == [op.value for op in sorted(Operator, key=_place)]
+    for name, opposite, kinds, _ in table("operators"):
+        op = Operator(name)
+        assert op.opposite == opposite
+        assert set(re.sub(r"\(.*?\)", "", kinds).replace(" ", "").split(",")) == {
+            kind.value for kind, allowed in OPERATORS.items() if op in allowed
+        }
+
+
+def _place(op: Operator) -> int:
+    return list(Operator).index(op)
+
+
+def test_every_field_is_documented_with_its_type_and_meaning() -> None:
+    assert [(row[0], row[1], row[3]) for row in table("fields")] == [
+        (field.name, field.kind.value, field.meaning) for field in FIELDS.values()
+    ]
+
+
+def test_every_action_obligation_and_setting_is_documented() -> None:
+    assert first_cells("actions") == [action.value for action in Action]
+    assert first_cells("obligations") == [obligation.value for obligation in Obligation]
+    assert first_cells("on_missing") == [setting.value for setting in OnMissing]
+
+
+def test_every_finding_of_the_lint_is_documented() -> None:
+    listed = re.findall(r"^    ([a-z]+(?:-[a-z]+)*)  ", policies.lint.__doc__ or "", re.MULTILINE)
+    source = Path(policies.lint.__file__).read_text(encoding="utf-8")
+    made = set(re.findall(r'(?:add\(|code=)"([a-z-]+)"', source))
+    assert first_cells("findings") == listed
+    assert set(listed) == made
+
+
+def test_every_key_is_documented() -> None:
+    keys = DOCS.split("The keys of a document are ")[1].split("Any other key")[0]
+    named = re.findall(r"`([a-z_]+)`", keys)
+    assert named == [*PolicyDocument.model_fields, *Rule.model_fields]
+
+
+@pytest.mark.parametrize(
+    "name", ["PolicyInvalid", "PolicyNotFound", "PolicyUnreadable", "FactMissing"]
+)
+def test_errors_are_documented_with_their_codes(name: str) -> None:
+    error = getattr(policies.errors, name)
+    assert f"| `{name}` | {error.exit_code} | {error.http_status} | `{error.code}` |" in DOCS
+
+
+def test_limits_and_packs_are_documented() -> None:
+    assert f"{MAX_BYTES:,} bytes" in DOCS
+    assert f"{MAX_DEPTH} nested levels" in DOCS
+    for pack in pack_names():
+        assert f"`{pack}`" in DOCS
+
+
+def test_the_examples_load() -> None:
+    document, cases = BLOCKS
+    assert document_of(read_source(document, "gallery.yaml")).name == "gallery"
+    assert model_of(Cases, read_source(cases, "own.yaml")).cases

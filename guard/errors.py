@@ -5,8 +5,9 @@ WardmarkError (policies.errors)
 │   ├── InvalidRequest        2 / 400   size, steps, count, prompt length ...
 │   └── KnownListInvalid      2 / 422   a list of known content, with line numbers
 ├── Refused
-│   ├── PolicyRefused         3 / 400   carries the decision
-│   └── ReviewRequired        3 / 400   held for a person; carries the decision
+│   └── DecisionRefused       3 / 400   carries the decision
+│       ├── PolicyRefused     3 / 400
+│       └── ReviewRequired    3 / 400   held for a person
 ├── GenerationCancelled     130 / 499   stopped on request, nothing delivered
 └── Unavailable
     ├── CoreUnavailable       4 / 503   the generator cannot be loaded

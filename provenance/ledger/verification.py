@@ -198,7 +198,8 @@ class _Verification:
         for row in self._connection.execute(query.where(c.seq >= start, c.seq < end)):
             seq, event_id, kind, at, version, body, digest = row
             found[seq - start] = leaf_hash(leaf(at, body, event_id, kind, version))
-            stored[seq - start] = digest
+            if isinstance(digest, bytes) and len(digest) == HASH_BYTES:
+                stored[seq - start] = digest
         tiles = self._tiles(start // TILE_WIDTH, end // TILE_WIDTH)
         blocks = []
         for first in range(start, end, TILE_WIDTH):
@@ -228,7 +229,7 @@ class _Verification:
         stored: list[bytes | None],
         hint: list[bytes] | None,
     ) -> _Block:
-        believed = hint or [digest or _NOTHING for digest in stored]
+        believed = hint or [s or f or _NOTHING for s, f in zip(stored, found, strict=True)]
         if stored != believed:
             for i, digest, is_, right in zip(
                 range(first, first + len(found)), stored, found, believed, strict=True
@@ -252,10 +253,9 @@ class _Verification:
         for head in heads:
             before = None if block.hinted else self._tree.copy()
             self._extend(block, position, head.size)
-            if not self._lost and not self._fits(head):
-                alone = before if head.size - position == 1 else None
-                if alone is None or not self._relocate(block, head, alone):
-                    self._lose(head, block)
+            fits = self._lost or self._fits(head)
+            if not fits and not (before and self._relocate(block, position, head, before)):
+                self._lose(head, block)
             position = head.size
         self._extend(block, position, block.first + len(block.found))
 
@@ -299,16 +299,23 @@ class _Verification:
             else:
                 self._left_out += 1
 
-    def _relocate(self, block: _Block, head: _Head, before: Frontier) -> bool:
-        """One entry was signed alone and is not in its place: look for it among its neighbours."""
-        index = head.size - 1
-        for candidate in filter(None, block.found):
+    def _relocate(self, block: _Block, start: int, head: _Head, before: Frontier) -> bool:
+        """No tile tells what stood here: try what else there is, from ``start`` up to the head."""
+        span = slice(start - block.first, head.size - block.first)
+        here = block.believed[span]
+        # A row may have changed places with one that a tile has shown to be wrong,
+        exchange = {m.signed: m.found for m in self._open.values() if m.signed and m.found}
+        attempts = [[exchange.get(digest, digest) for digest in here]]
+        if len(here) == 1:  # and one that was signed alone, with any of its neighbours.
+            attempts += [[digest] for digest in block.found if digest]
+        for attempt in attempts:
             tree = before.copy()
-            tree.extend([candidate])
+            tree.extend(attempt)
             if tree.root() == head.root:
-                self._tree = tree
-                self._doubt = tree.copy()
-                self._open[index] = Mismatch(candidate, block.found[index - block.first])
+                self._tree, self._doubt = tree, tree.copy()
+                for i, (right, is_) in enumerate(zip(attempt, block.found[span], strict=True)):
+                    if is_ != right:
+                        self._open[start + i] = Mismatch(right, is_)
                 self._accept(head.size)
                 self._proved = head.size
                 return True
@@ -327,18 +334,16 @@ class _Verification:
             )
             return
         self._lost = True
-        known = any(self._proved <= i < head.size for i in self._open)
-        if index == self._proved and not known:
-            signed_alone = Mismatch(_NOTHING, block.found[index - block.first])
-            self._open[index] = signed_alone
-        elif not known:
+        if index > self._proved:
             self._find(
                 Tampering.ROWS_UNPROVED,
                 f"These entries do not lead to the root that was signed at {head.size} entries: "
-                "one or more were changed, removed, inserted or swapped, leaf hashes included.",
+                "some were changed, removed, inserted or swapped, with what is stored of them.",
                 first=self._proved,
                 last=index,
             )
+        elif index not in self._open:
+            self._open[index] = Mismatch(_NOTHING, block.found[index - block.first])
 
     def _check_tile(self, tile: Tile) -> None:
         c = tables.tile.c

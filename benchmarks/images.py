@@ -114,7 +114,7 @@ def finding(part: Part) -> Callable[[Pixels], object]:
 
 
 def costs(pictures: Sequence[Pixels], reader: TextReader, hashes: int, seed: int) -> None:
-    rows = np.random.default_rng(seed).integers(0, 2**64, (hashes, 4), np.uint64)
+    rows = np.random.default_rng(seed).integers(0, 2**64, (4, hashes), np.uint64).T
     known = KnownContent(
         [KnownContentList("random", "0" * 64, pdq=rows, pdq_labels=("",) * hashes)]
     )

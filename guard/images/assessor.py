@@ -8,7 +8,7 @@ from typing import Final
 from guard.assessment import Assessment, AssessorRef, PromptAssessor
 from guard.images.codes import Codes
 from guard.images.finding import Finding, Part, Subject
-from guard.images.judgement import UNSAFE, Examination, Silence, judge
+from guard.images.judgement import Examination, Silence, judge
 from guard.images.known import KnownContent
 from guard.images.known_list import KnownContentList
 from guard.images.text import TextReader, WrittenText
@@ -16,7 +16,8 @@ from provenance.picture import Pixels
 
 NAME: Final = "picture-signals"
 VERSION: Final = "1"
-_PLAIN_TEXT: Final = "a picture"  # says nothing; assessed once for the thresholds
+# Says nothing, in a language that is read; assessed once, for the categories and thresholds.
+_PLAIN_TEXT: Final = "a photograph of a lake with a mountain behind it"
 
 
 class PictureAssessor:
@@ -74,8 +75,7 @@ class PictureAssessor:
     @cached_property
     def _silence(self) -> Silence:
         (plain,) = self._prompt_assessor.assess([_PLAIN_TEXT])
-        spoken_of = sorted({*self._prompt_assessor.covers, UNSAFE})
-        return Silence(dict.fromkeys(spoken_of, 0.0), plain.thresholds)
+        return Silence(dict.fromkeys(plain.thresholds, 0.0), plain.thresholds)
 
 
 def load_assessor(

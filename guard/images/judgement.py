@@ -18,7 +18,7 @@ KNOWN_THRESHOLD: Final = 0.5  # for a category that only a list speaks of; its s
 class Silence:
     """What is said of a picture in which nothing is written.
 
-    Zero for each category that the prompt assessor covers, with its thresholds: the writing in
+    Zero for each category that the prompt assessor scores, with its thresholds: the writing in
     the picture, of which there is none, says nothing of it.
     """
 

@@ -47,6 +47,14 @@ class Facts(Frozen):
                 raise ValueError(f"{category} is {value}, not a probability in [0, 1]")
         return given
 
+    @field_validator("not_assessed")
+    @classmethod
+    def _known_categories(cls, given: frozenset[str]) -> frozenset[str]:
+        # A name that no rule can ask for would let what was not assessed pass in silence.
+        for category in sorted(given - set(CATEGORIES) - {"unsafe"}):
+            raise ValueError(f"unknown category {category!r}; known: {', '.join(CATEGORIES)}")
+        return given
+
     @field_validator("fields")
     @classmethod
     def _values_of_the_declared_types(cls, given: Mapping[str, Scalar]) -> Mapping[str, Scalar]:

@@ -1,5 +1,6 @@
 """What a validator objects to, said in words at a place in the text. Pure."""
 
+from reprlib import repr  # shortens what may be a whole document
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -38,19 +39,19 @@ def _problem(fault: ErrorDetails, source: Source) -> Problem:
 
 
 def _said(fault: ErrorDetails) -> str:
-    key, given, kind = (fault["loc"] or ("document",))[-1], fault["input"], fault["type"]
+    key, given, kind = (fault["loc"] or ("document",))[-1], repr(fault["input"]), fault["type"]
     if kind == "extra_forbidden":
         return f"unknown key {key!r}{nearest(str(key), _KEYS)}"
     if kind == "missing":
         return f"the key {key!r} is missing"
     if kind in ("enum", "literal_error"):
-        return f"{key} is {given!r}; it must be {fault['ctx']['expected']}"
+        return f"{key} is {given}; it must be {fault['ctx']['expected']}"
     if kind == "too_short":
         return f"{key} is empty; an empty list means nothing, so name at least one"
     if kind == "string_pattern_mismatch":
-        return f"{key} is {given!r}, which does not match {fault['ctx']['pattern']}"
+        return f"{key} is {given}, which does not match {fault['ctx']['pattern']}"
     if kind == "string_type":
-        return f"{key} must be a text, not {given!r}; put it in quotes"
+        return f"{key} must be a text, not {given}; put it in quotes"
     if kind in ("meaning", "clause_shape"):
         return fault["msg"]
     said = fault["msg"]

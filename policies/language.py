@@ -9,10 +9,9 @@ fact that is missing. Pure.
 compared with ``>=`` or ``>``, and under an odd number of ``not`` only with ``<`` or ``<=``.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeGuard
 
 from pydantic import Discriminator, PlainSerializer, Tag, field_validator, model_validator
 from pydantic import Field as Constrained
@@ -28,6 +27,7 @@ CALIBRATED = "calibrated"
 
 MAX_RULES = 1000
 MAX_CLAUSES = 500  # under one all or any; also values of one list
+MAX_NUMBER = 2**53  # beyond, JSON loses whole numbers, and the digest with them
 Name = Annotated[str, Constrained(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 Prose = Annotated[str, Constrained(min_length=1, max_length=500)]
 
@@ -272,18 +272,22 @@ def _check_limit(field: Field, op: Operator, limit: Scalar | tuple[Scalar, ...])
 
 
 def _check_value(field: Field, value: Scalar | tuple[Scalar, ...]) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if field.kind is Kind.SCORE:
-        if value != CALIBRATED and not (number and 0 <= float(value) <= 1):  # type: ignore[arg-type]
+        if value != CALIBRATED and not (_is_number(value) and 0 <= value <= 1):
             raise _fault("limit", f"a score's limit is a number from 0 to 1, or {CALIBRATED}")
     elif field.kind is Kind.NUMBER:
-        if not number:
+        if not _is_number(value):
             raise _fault("limit", f"{field.name} is compared with a number, not {value!r}")
     elif not isinstance(value, str):
         raise _fault("limit", f"{field.name} is compared with a text, not {value!r}; quote it")
     elif field.choices and value not in field.choices:
         hint = nearest(value, field.choices)
         raise _fault("limit", f"{field.name} is never {value!r}{hint}")
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    # A bool is an int to Python; NaN fails the comparison.
+    return isinstance(value, int | float) and type(value) is not bool and abs(value) <= MAX_NUMBER
 
 
 def _fault(at: str | tuple[str | int, ...], message: str) -> PydanticCustomError:

@@ -13,7 +13,7 @@ import yaml
 
 from policies.errors import PolicyInvalid, Problem
 
-MAX_BYTES = 256 * 1024  # of the UTF-8 text: some 5,000 rules
+MAX_BYTES = 256 * 1024  # of the UTF-8 text
 MAX_DEPTH = 40  # nested lists and mappings: clauses of 18 levels
 MAX_DIGITS = 15  # every integer of so many digits is exact as a JSON number
 
@@ -77,7 +77,10 @@ def read_source(text: str | bytes, name: str) -> Source:
     """Parse ``text``. Raises PolicyInvalid with line and column."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     if len(raw) > MAX_BYTES:
-        raise PolicyInvalid(f"{name}: longer than {MAX_BYTES:,} bytes, the most that is read")
+        problem = Problem(
+            1, 1, f"the text is longer than {MAX_BYTES:,} bytes, the most that is read"
+        )
+        raise Source(name, None).invalid([problem])
     try:
         read = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -122,11 +125,7 @@ class _Reader:
         return Source(self._source.name, data, self._source.values, self._source.keys)
 
     def _value(self, event: yaml.Event, path: Path, depth: int) -> object:
-        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            self._refuse(event, "anchors and aliases are not allowed; write the value out")
-        if event.tag is not None:
-            hint = _QUOTE_OPERATORS if event.tag.startswith("!=") else ""
-            self._refuse(event, f"tags such as {event.tag} are not allowed{hint}")
+        self._refuse_indirection(event)
         if depth > MAX_DEPTH:
             self._refuse(event, f"nested more than {MAX_DEPTH} deep")
         self._source.values[path] = _place(event)
@@ -147,6 +146,7 @@ class _Reader:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 self._refuse(event, "a key must be a word")
+            self._refuse_indirection(event)
             key = event.value
             if key in entries:
                 self._refuse(event, f"the key {key!r} stands here a second time")
@@ -165,6 +165,13 @@ class _Reader:
                 self._refuse(event, f"a number of more than {MAX_DIGITS} digits")
             return int(word)
         return float(word) if _FLOAT.fullmatch(word) else word
+
+    def _refuse_indirection(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            self._refuse(event, "anchors and aliases are not allowed; write the value out")
+        if event.tag is not None:
+            hint = _QUOTE_OPERATORS if event.tag.startswith("!=") else ""
+            self._refuse(event, f"tags such as {event.tag} are not allowed{hint}")
 
     def _refuse(self, event: yaml.Event, message: str) -> NoReturn:
         raise self._source.invalid([Problem(*_place(event), message)])

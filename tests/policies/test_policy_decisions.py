@@ -299,6 +299,11 @@ def test_what_is_no_probability_is_not_a_fact(where: str, wrong: float) -> None:
         Facts.model_validate({"stage": "prompt", where: {"violence": wrong}})
 
 
+def test_a_category_that_nobody_knows_cannot_pass_for_not_assessed() -> None:
+    with pytest.raises(ValueError, match="unknown category 'sexual-minors'"):
+        Facts(stage="prompt", not_assessed=frozenset({"sexual-minors"}))
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -70,7 +70,7 @@ class Landscape:
     backdrop: Backdrop
     body: Place | None  # where sun or moon stands; None: not in the picture
     clouds: bool
-    things: tuple[Thing, ...]  # at most two, at different places
+    things: tuple[Thing, ...]  # at most two, then left and right
     seed: int
 
 
@@ -118,7 +118,8 @@ def draw_landscape(rng: random.Random) -> Landscape:
     """Draw a landscape; day is twice as common as any other time, since it goes unsaid."""
     ground = rng.choice(GROUNDS)
     count = rng.choices((0, 1, 2), weights=(10, 68, 22))[0]
-    places = rng.sample(PLACES, count)
+    # Two things stand left and right: neighbouring places would let them overlap.
+    places: list[Place] = ["left", "right"] if count == 2 else [rng.choice(PLACES)][:count]
     things = [_draw_thing(rng, ground, place) for place in places]
     if count == 2 and (things[0].kind == things[1].kind or "balloon" in {t.kind for t in things}):
         # Two of a kind look alike; a balloon hangs where the other's top may be, so it goes alone.
@@ -172,5 +173,5 @@ def draw_still_life(rng: random.Random) -> StillLife:
     else:
         shapes = [Shape(rng.choice(SHAPES), others[0])] * rng.choice((2, 3))
         arrangement = "row"
-    size = rng.choice(("small", "large"))
+    size: Size = rng.choice(("small", "large"))
     return StillLife(background, tuple(shapes), arrangement, size, rng.randrange(_SEED_LIMIT))

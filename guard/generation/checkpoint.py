@@ -1,0 +1,156 @@
+"""A diffusers checkpoint on disk: what it is, read from its settings alone, and its digest.
+
+Nothing here loads a weight. Weights that are pickles are refused, since to load them is to run
+whatever program somebody put in them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import Field, ValidationError
+
+from guard.errors import CoreUnavailable
+from policies.decision import Frozen
+
+INDEX: Final = "model_index.json"
+SETTINGS: Final = "wardmark.json"  # what a checkpoint's maker says of its limits; optional
+PICKLES: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"})
+PROGRAMS: Final = frozenset({".py", ".so", ".pyc"})
+_BLOCK: Final = 1 << 20  # bytes read at once for a digest
+
+MIN_SIDE: Final = 256  # px, unless the checkpoint's own size is smaller
+SIDE_FACTOR: Final = 2  # the longest side, against the one that the checkpoint was trained at
+MAX_STEPS: Final = 150
+MAX_BATCH: Final = 8
+
+# Steps and guidance that each family's own documentation advises.
+_ADVISED: Final[dict[str, tuple[int, float]]] = {
+    "StableDiffusionPipeline": (30, 7.5),
+    "StableDiffusionXLPipeline": (30, 5.0),
+    "StableDiffusion3Pipeline": (28, 7.0),
+    "FluxPipeline": (28, 3.5),
+}
+_ADVISED_ELSE: Final = (30, 5.0)
+
+
+class Limits(Frozen):
+    """Limits and defaults of a checkpoint; sides in pixels."""
+
+    version: str = "1"
+    default_width: int = Field(gt=0)
+    default_height: int = Field(gt=0)
+    size_multiple: int = Field(gt=0)
+    min_side: int = Field(gt=0)
+    max_side: int = Field(gt=0)
+    default_steps: int = Field(gt=0)
+    max_steps: int = Field(gt=0)
+    max_batch: int = Field(gt=0)
+    default_guidance: float = Field(ge=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A directory in diffusers format that is fit to be loaded."""
+
+    directory: Path
+    pipeline: str  # the pipeline's class, as model_index.json names it
+    limits: Limits
+
+
+def read_checkpoint(directory: Path) -> Checkpoint:
+    """Read what a checkpoint is. Raises CoreUnavailable if it may not or cannot be loaded."""
+    if not (directory / INDEX).is_file():
+        raise CoreUnavailable(
+            f"{directory} is no diffusers checkpoint: {INDEX} is missing. Save the model with "
+            "save_pretrained, or name the directory that holds that file."
+        )
+    for path in files_of(directory):
+        if path.suffix in PICKLES:
+            raise CoreUnavailable(
+                f"{path.relative_to(directory)} is a pickle, which can run any program when it is "
+                "loaded. Convert the checkpoint with save_pretrained(safe_serialization=True)."
+            )
+        if path.suffix in PROGRAMS:
+            raise CoreUnavailable(
+                f"{path.relative_to(directory)} is a program. Checkpoints with code of their own "
+                "are not loaded; remove the file or use a model of a stock pipeline."
+            )
+    pipeline = _json(directory / INDEX).get("_class_name")
+    if not isinstance(pipeline, str):
+        raise CoreUnavailable(f"{directory / INDEX} names no pipeline in _class_name.")
+    return Checkpoint(directory, pipeline, _limits(directory, pipeline))
+
+
+def files_of(directory: Path) -> list[Path]:
+    """Every file of a checkpoint, sorted by its relative path; hidden ones (.git) left out."""
+    found = (path for path in directory.rglob("*") if path.is_file())
+    shown = (p for p in found if not any(x.startswith(".") for x in p.relative_to(directory).parts))
+    return sorted(shown, key=lambda path: path.relative_to(directory).as_posix())
+
+
+def digest_of(directory: Path) -> str:
+    """SHA-256 (hex) over the lines "<sha256>  <relative path>" of all files, sorted by path.
+
+    It is what `sha256sum` over the sorted files, put through `sha256sum` again, prints.
+    """
+    whole = hashlib.sha256()
+    for path in files_of(directory):
+        single = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                single.update(block)
+        name = path.relative_to(directory).as_posix()
+        whole.update(f"{single.hexdigest()}  {name}\n".encode())
+    return whole.hexdigest()
+
+
+def _limits(directory: Path, pipeline: str) -> Limits:
+    own = directory / SETTINGS
+    if own.is_file():
+        try:
+            return Limits.model_validate(_json(own))
+        except ValidationError as error:
+            raise CoreUnavailable(f"{own} does not state its limits rightly: {error}") from error
+    side, multiple = _native_side(directory)
+    steps, guidance = _ADVISED.get(pipeline, _ADVISED_ELSE)
+    return Limits(
+        default_width=side,
+        default_height=side,
+        size_multiple=multiple,
+        min_side=min(MIN_SIDE, side),
+        max_side=SIDE_FACTOR * side,
+        default_steps=steps,
+        max_steps=MAX_STEPS,
+        max_batch=MAX_BATCH,
+        default_guidance=guidance,
+    )
+
+
+def _native_side(directory: Path) -> tuple[int, int]:
+    """The side that the denoiser was trained at, and the multiple that sides must have (px)."""
+    vae = _json(directory / "vae" / "config.json")
+    cell = 2 ** (len(vae.get("block_out_channels", (1,) * 4)) - 1)
+    for part, patch in (("unet", 1), ("transformer", 2)):  # transformers join 2 x 2 cells
+        settings = directory / part / "config.json"
+        if settings.is_file():
+            # Flux names no size in its settings; it was trained at 128 cells.
+            size = _json(settings).get("sample_size") or 128
+            return int(size) * cell, cell * patch
+    raise CoreUnavailable(
+        f"{directory} holds neither a unet nor a transformer: it is no text-to-image checkpoint."
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        loaded = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CoreUnavailable(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(loaded, dict):
+        raise CoreUnavailable(f"{path} does not hold a JSON object.")
+    return loaded

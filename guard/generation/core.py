@@ -1,0 +1,120 @@
+"""What a generator of pictures is: the port, and the values that go in and come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from pydantic import Field
+
+from guard.errors import CoreUnavailable, InvalidRequest
+from policies.decision import Frozen
+from provenance.picture import Pixels
+
+Progress = Callable[[int, int], None]
+"""(steps done, steps in all)."""
+
+Domain = Literal["open", "closed"]
+
+EMBEDDED: Final = "scenes"
+SEED_LIMIT: Final = 2**63  # seeds are what torch's generators take
+
+
+class CoreInfo(Frozen):
+    """Which generator this is, and its limits. Sides are in pixels.
+
+    `domain`: "closed" where everything that it can draw is known, "open" where anything may come
+    out. `digest`: SHA-256 (hex) over its weights and settings, file by file.
+    """
+
+    name: str
+    version: str
+    domain: Domain
+    digest: str
+    default_width: int = Field(gt=0)
+    default_height: int = Field(gt=0)
+    size_multiple: int = Field(gt=0)
+    min_side: int = Field(gt=0)
+    max_side: int = Field(gt=0)
+    default_steps: int = Field(gt=0)
+    max_steps: int = Field(gt=0)
+    max_batch: int = Field(gt=0)
+    default_guidance: float = Field(ge=0.0)
+
+    def check(self, request: GenerationRequest) -> None:
+        """Raise InvalidRequest, naming the limit, if this core cannot draw what is asked for."""
+        for side, pixels in (("width", request.width), ("height", request.height)):
+            if not self.min_side <= pixels <= self.max_side or pixels % self.size_multiple:
+                raise InvalidRequest(
+                    f"The {side} of {pixels} px is not one that {self.name!r} draws: take a "
+                    f"multiple of {self.size_multiple} from {self.min_side} to {self.max_side}."
+                )
+        if not 1 <= request.steps <= self.max_steps:
+            raise InvalidRequest(
+                f"{request.steps} steps: {self.name!r} takes from 1 to {self.max_steps}."
+            )
+        if not 1 <= request.count <= self.max_batch:
+            raise InvalidRequest(
+                f"{request.count} pictures at once: {self.name!r} draws from 1 to {self.max_batch}."
+            )
+        if not 0 <= request.seed <= SEED_LIMIT - self.max_batch:
+            raise InvalidRequest("The seed must lie from 0 to 2**63 less the batch.")
+
+
+class GenerationRequest(Frozen):
+    """One call of a core. Picture i of `count` is drawn from seed + i, so each stands alone."""
+
+    prompt: str
+    negative_prompt: str = ""
+    width: int  # pixels
+    height: int  # pixels
+    steps: int
+    guidance: float = Field(ge=0.0, le=50.0, allow_inf_nan=False)  # 1: the prompt unamplified
+    seed: int
+    count: int = 1
+
+
+class Core(Protocol):
+    """A generator. Safe to call from several threads."""
+
+    @property
+    def info(self) -> CoreInfo:
+        """Name, limits and digest; never loads the weights into memory."""
+        ...
+
+    def generate(
+        self,
+        request: GenerationRequest,
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Pixels]:
+        """Draw `request.count` pictures, each (height, width, 3) uint8 RGB.
+
+        `cancelled` is asked at each step. Raises InvalidRequest (outside the limits), CoreFailed
+        (broke, or drew no picture), CoreUnavailable (cannot be loaded) and GenerationCancelled;
+        nothing half-made is ever returned.
+        """
+        ...
+
+
+def load_core(name_or_directory: str | Path) -> Core:
+    """The core of that name: "scenes" is the embedded one, else a local diffusers directory.
+
+    Model hub names are never looked up. Raises CoreUnavailable.
+    """
+    from guard.generation.diffusers_core import DiffusersCore
+
+    if name_or_directory == EMBEDDED:
+        from guard.generation.embedded import load_embedded
+
+        return load_embedded()
+    directory = Path(name_or_directory).expanduser()
+    if not directory.is_dir():
+        raise CoreUnavailable(
+            f"There is no core named {str(name_or_directory)!r}, and no directory of that name. "
+            f"Use {EMBEDDED!r}, or the path of a checkpoint that was downloaded before: "
+            "model hubs are never asked."
+        )
+    return DiffusersCore(directory)

@@ -1,0 +1,108 @@
+"""Tiny random checkpoints in diffusers format: real pipelines, a few thousand weights each."""
+
+from pathlib import Path
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from guard.generation.training.networks import train_tokenizer
+
+SIDE = 64  # pixels: 8 latent cells
+WORDS = ["a red house on a hill", "a boat on the sea at night", "mountains, clouds and a tree"]
+
+
+def _tokenizer(directory: Path) -> CLIPTokenizer:
+    train_tokenizer(WORDS, directory)
+    return CLIPTokenizer.from_pretrained(directory, model_max_length=16)
+
+
+def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        projection_dim=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.eos_token_id,
+    )
+
+
+def _vae() -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+    )
+
+
+def stable_diffusion(directory: Path) -> Path:
+    """Save a Stable Diffusion of random weights; returns its directory."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(directory / "words")
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=2,
+        norm_num_groups=4,
+    )
+    pipeline = StableDiffusionPipeline(
+        vae=_vae(),
+        text_encoder=CLIPTextModel(_text_config(tokenizer)),
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(directory / "sd")
+    return directory / "sd"
+
+
+def stable_diffusion_xl(directory: Path) -> Path:
+    """Save an SDXL of random weights, with its two text encoders; returns its directory."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(directory / "words")
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        attention_head_dim=2,
+        norm_num_groups=4,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=6 * 8 + 16,
+    )
+    pipeline = StableDiffusionXLPipeline(
+        vae=_vae(),
+        text_encoder=CLIPTextModel(_text_config(tokenizer)),
+        text_encoder_2=CLIPTextModelWithProjection(_text_config(tokenizer)),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=unet,
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
+        add_watermarker=False,
+    )
+    pipeline.save_pretrained(directory / "sdxl")
+    return directory / "sdxl"

@@ -1,7 +1,7 @@
 """Annotations from CSV, TSV, JSON lines or Parquet, checked before the pass begins.
 
 Everything wrong in them is either an AnnotationsInvalid that names rows, or a finding;
-docs/audit.md lists the columns. The table lives in DuckDB on disk, so that 10^7 rows need no memory.
+docs/audit.md lists the columns. The table lives in DuckDB on disk, so 10^7 rows need no memory.
 """
 
 # ruff: noqa: S608 - built of our names and of columns that are quoted; values are bound
@@ -168,7 +168,7 @@ def _read(connection: "DuckDBPyConnection", path: Path) -> None:
         _check_encoding(path)
         connection.execute(
             "CREATE TABLE raw AS SELECT row_number() OVER () AS wardmark_row, * FROM read_json($1, "
-            "format = 'newline_delimited', sample_size = -1, maximum_depth = 1)",
+            "format = 'newline_delimited', sample_size = -1)",
             [str(path)],
         )
     elif suffix == ".parquet":

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from provenance.picture import Pixels, encode
 
-WIDTH, HEIGHT = 320, 240  # pixels
-DRAWINGS: Final = 72
+WIDTH, HEIGHT = 256, 192  # pixels
+DRAWINGS: Final = 132
 
-_AGES = (("18-29", 0.5), ("30-44", 0.3), ("45-59", 0.15), ("60+", 0.05))
-_GENDERS = (("woman", 0.35), ("man", 0.6), ("non-binary", 0.05))
+_AGES = (("18-29", 0.45), ("30-44", 0.3), ("45-59", 0.15), ("60+", 0.1))
+_GENDERS = (("woman", 0.36), ("man", 0.6), ("non-binary", 0.04))
 _LICENCES = (
     ("CC-BY-4.0", 0.4),
     ("https://creativecommons.org/licenses/by-sa/4.0/", 0.15),
@@ -32,7 +32,7 @@ _LICENCES = (
 _COLUMNS = (
     "file", "consent_state", "consent_evidence", "consent_expires", "licence", "subject_id",
     "creator", "split", "source_url", "attr.age_band", "attr_origin.age_band", "attr.gender",
-    "attr_origin.gender", "attr.subject", "attr_origin.subject",
+    "attr_origin.gender",
 )  # fmt: skip
 _REFERENCE = """\
 # Invented for the example; a real one names its census and year.
@@ -60,7 +60,7 @@ def make_example(folder: Path, seed: int = 2026) -> Example:
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    names = [f"drawing-{number:02d}.{'png' if number % 9 == 8 else 'jpg'}"
+    names = [f"drawing-{number:03d}.{'png' if number % 9 == 8 else 'jpg'}"
              for number in range(DRAWINGS)]  # fmt: skip
     drawings = [_draw(rng) for _ in names]
     for name, pixels in zip(names, drawings, strict=True):
@@ -146,8 +146,6 @@ def _row(rng: np.random.Generator, name: str) -> dict[str, str]:
         "attr_origin.age_band": "self-declared",
         "attr.gender": _pick(rng, _GENDERS),
         "attr_origin.gender": "self-declared",
-        "attr.subject": _pick(rng, (("shapes", 0.7), ("pattern", 0.3))),
-        "attr_origin.subject": "annotator-perceived",
     }
 
 
@@ -202,7 +200,7 @@ def _plant_files(
 
 def _mark_privacy(images: Path) -> None:
     """EXIF that says where (somewhere in the North Sea) and with which camera."""
-    for name, serial in (("drawing-60.jpg", False), ("drawing-61.jpg", True)):
+    for name, serial in (("drawing-060.jpg", False), ("drawing-061.jpg", True)):
         path = images / name
         jpeg = path.read_bytes()
         exif = b"Exif\x00\x00" + _exif(serial)

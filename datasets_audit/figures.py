@@ -74,7 +74,7 @@ QUESTIONS: Final = (
     Question("subjects", "Subjects named", "groups",
              f"SELECT count(DISTINCT subject) FROM {SAMPLES}"),
     Question("privacy.gps", "Pictures with a position", "pictures", _count("gps")),
-    Question("privacy.serial", "Pictures with a camera's serial number", "pictures", _count("serial")),
+    Question("privacy.serial", "Pictures with a serial number", "pictures", _count("serial")),
     Question("privacy.owner", "Pictures with an owner's name", "pictures", _count("owner")),
     Question("c2pa", "Pictures with a C2PA credential", "pictures", _count("c2pa")),
     Question(

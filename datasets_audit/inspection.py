@@ -1,6 +1,6 @@
 """One look at one picture file: everything that an audit measures, from one read and one decode.
 
-The decode is scaled (JPEG in the DCT domain), so PDQ is taken of 128x128 pixels. It then lies some
+The decode is scaled (JPEG in the DCT domain), so PDQ is taken of 64x64 pixels. It then lies some
 bits from the PDQ of the full picture (docs/audit.md gives the measured distances), well within
 the 31 bits at which two pictures count as the same.
 """
@@ -21,7 +21,7 @@ Grey = NDArray[np.uint8]
 """(height, width), luma."""
 
 SCALED_SIDE: Final = 256  # pixels; the shorter side after a scaled decode is at least this
-FINGERPRINT_SIDE: Final = 128  # pixels; PDQ averages down to 64x64, twice that keeps it faithful
+FINGERPRINT_SIDE: Final = 64  # pixels; what PDQ averages down to, and nearest to it (docs/audit.md)
 DARK_PERCENTILE: Final = 95  # the luma that all but the brightest twentieth of a picture stay below
 LIGHT_PERCENTILE: Final = 5
 

@@ -1,0 +1,281 @@
+"""The audit end to end, on the example with its planted faults and on a real ledger."""
+
+import csv
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import rfc8785
+
+import migrations
+from datasets_audit import AuditReport, DeclaredUse, audit, load_report, recompute
+from datasets_audit.errors import AnnotationsInvalid, EngineUnknown, OutputOccupied
+from datasets_audit.example import Example, make_example
+from datasets_audit.recording import report_digest
+from datasets_audit.sample import rows_root
+from datasets_audit.shards import in_shards
+from provenance.errors import OutputFailed
+from provenance.ledger import Ledger, LedgerKey, verify_inclusion
+from provenance.ledger.merkle import leaf_hash, root_of
+
+SECRET = b"a secret of exactly 32 bytes ..."
+TERMS = {"use": DeclaredUse.COMMERCIAL, "as_of": date(2026, 6, 30), "secret": SECRET}
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    return make_example(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.db'}"
+    migrations.upgrade(url)
+    with Ledger(url, LedgerKey.generate("ledger.test/audit")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("out") / "audit"
+
+
+@pytest.fixture(scope="module")
+def report(example: Example, ledger: Ledger, out: Path) -> AuditReport:
+    return audit(
+        example.images,
+        name="example",
+        annotations=example.annotations,
+        reference=example.reference,
+        ledger=ledger,
+        out=out,
+        **TERMS,
+    )
+
+
+def test_every_planted_fault_is_found_as_often_as_it_was_planted(
+    report: AuditReport, example: Example
+) -> None:
+    found = {group.code: group.count for group in report.findings}
+    assert {code: found.get(code) for code in example.planted} == example.planted
+
+
+def test_every_figure_can_be_recomputed_from_the_rows(report: AuditReport, out: Path) -> None:
+    answers = recompute(out)
+    assert len(answers) == len(report.figures)
+    assert [answer for answer in answers if not answer.agrees] == []
+
+
+def test_a_changed_row_is_noticed_by_a_figure_and_by_the_root(
+    report: AuditReport, out: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    path = copy / report.shards[0].file
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    assert rows_root(rows).hex() == report.shards[0].root
+    row = next(row for row in rows if row["consent"] == "withdrawn")
+    row |= {"consent": "declared", "standing": "permitted"}
+    pq.write_table(type(table).from_pylist(rows, table.schema), path)
+    assert {a.figure.id for a in recompute(copy) if not a.agrees} >= {"consent.withdrawn", "usable"}
+    assert rows_root(rows).hex() != report.shards[0].root
+
+
+def test_figures_agree_with_the_balance_that_is_shown(report: AuditReport) -> None:
+    for balance in (*report.balance.attributes, *report.balance.intersections):
+        slug = f"balance.{'*'.join(balance.attributes)}"
+        assert report.figure(f"{slug}.entropy") == pytest.approx(balance.entropy)
+        assert report.figure(f"{slug}.evenness") == pytest.approx(balance.evenness)
+        assert report.figure(f"{slug}.empty") == balance.empty
+        assert report.figure(f"{slug}.stated") == balance.stated
+
+
+def test_counts_add_up(report: AuditReport) -> None:
+    assert sum(count.count for count in report.consent) == report.source.pictures
+    assert sum(count.count for count in report.licences) == report.source.pictures
+    assert sum(shard.samples for shard in report.shards) == report.source.pictures
+
+
+def test_no_small_cell_is_printed(report: AuditReport, out: Path) -> None:
+    for balance in (*report.balance.attributes, *report.balance.intersections):
+        for cell in balance.cells:
+            assert cell.count is None or cell.count == 0 or cell.count >= 11
+            assert not cell.hidden or (cell.share, cell.low, cell.ratio) == (None, None, None)
+
+
+def test_the_ledger_holds_every_shard_and_the_version(report: AuditReport, ledger: Ledger) -> None:
+    assert report.ledger is not None
+    for entry in (*report.ledger.shard_entries, report.ledger.version_entry):
+        verify_inclusion(ledger.prove(entry), ledger.verifier)
+    proved = {entry.id: entry for entry in ledger.entries(kind="dataset.version")}
+    body = proved[report.ledger.version_entry].body
+    assert body["dataset"] == {"name": "example", "root": report.root}
+    assert body["report"] == report_digest(report) == report.ledger.digest
+    shard_roots = [leaf_hash(bytes.fromhex(shard.root)) for shard in report.shards]
+    assert root_of(shard_roots).hex() == report.root
+
+
+def test_the_digest_covers_what_report_json_says(report: AuditReport, out: Path) -> None:
+    import json
+
+    written = json.loads((out / "report.json").read_text())
+    place = written.pop("ledger")
+    for shard in written["shards"]:
+        del shard["entry"]
+    assert sha256(rfc8785.dumps(written)).hexdigest() == place["digest"]
+    assert load_report(out) == report
+
+
+def test_the_digests_of_the_other_files_are_in_the_report(report: AuditReport, out: Path) -> None:
+    files = {
+        path.relative_to(out).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in out.rglob("*")
+        if path.is_file() and path.name not in ("report.json", "report.html")
+    }
+    assert files == report.files
+
+
+def test_recording_the_same_audit_twice_changes_nothing(
+    report: AuditReport, example: Example, ledger: Ledger, tmp_path: Path
+) -> None:
+    size = ledger.checkpoint().size
+    again = audit(
+        example.images,
+        name="example",
+        annotations=example.annotations,
+        reference=example.reference,
+        ledger=ledger,
+        out=tmp_path / "again",
+        **TERMS,
+    )
+    assert ledger.checkpoint().size == size
+    assert again == report
+
+
+def test_no_subject_stands_in_clear(report: AuditReport, out: Path) -> None:
+    for path in out.rglob("*"):
+        assert path.is_dir() or b"contributor-0" not in path.read_bytes()
+    subjects = pq.read_table(out / report.shards[0].file)["subject"].to_pylist()
+    assert all(re.fullmatch("[0-9a-f]{64}", subject) for subject in subjects if subject)
+
+
+def test_the_page_stands_alone(out: Path) -> None:
+    page = (out / "report.html").read_text()
+    assert not re.search(r"<script|<link|@import|url\(", page)
+    assert not re.search(r'(?:src|href)="(?!data:image/)', page)
+    assert "default-src 'none'" in page
+    assert "Nobody has attested" in page
+    assert "data:image/jpeg" in page
+
+
+def test_no_picture_whose_consent_is_at_issue_is_shown(report: AuditReport, out: Path) -> None:
+    page = (out / "report.html").read_text()
+    shown = set(re.findall(r'<img src="[^"]+" alt="">([^<]+)<', page))
+    private = {
+        example.key
+        for group in report.findings
+        if group.code.startswith(("consent_", "exif_")) and group.code != "consent_without_evidence"
+        for example in group.examples
+    }
+    assert shown
+    assert not shown & private
+
+
+def test_hostile_names_do_not_become_markup(tmp_path: Path, example: Example) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    name = "<img src=x onerror=alert(1)>.jpg"
+    shutil.copy(example.images / "drawing-000.jpg", images / name)
+    annotations = tmp_path / "a.csv"
+    with annotations.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [["file", "licence", "attr.<b>"], [name, "<script>alert(1)</script>", "<i>"]]
+        )
+    with pytest.raises(AnnotationsInvalid, match="no name for an attribute"):
+        audit(images, name="x", annotations=annotations)
+    annotations.write_text(annotations.read_text().replace("attr.<b>", "attr.b"))
+    audit(images, name="<svg onload=alert(1)>", annotations=annotations, out=tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    for markup in ("<img src=x", "<script", "<svg onload", "<i>"):
+        assert markup not in page
+
+
+def test_the_attribution_list_names_everybody_who_asks_for_it(
+    report: AuditReport, out: Path
+) -> None:
+    with (out / "attribution.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == report.figure("licence.attribution")
+    assert all(row["creator"] or not row["source_url"] for row in rows)
+
+
+def test_the_number_of_workers_changes_nothing(example: Example, tmp_path: Path) -> None:
+    """Enough pictures for the pool to be used, in real processes."""
+    images = tmp_path / "images"
+    for number in range(3):
+        shutil.copytree(example.images, images / str(number))
+    reports = [
+        audit(images, name="x", out=tmp_path / f"out-{n}", workers=n, **TERMS) for n in (1, 2)
+    ]
+    assert reports[0] == reports[1]
+    assert reports[0].source.pictures > 256
+
+
+def test_progress_ends_where_it_said_it_would(example: Example) -> None:
+    told: list[tuple[str, int, int]] = []
+    audit(example.images, name="x", progress=lambda *tick: told.append(tick), **TERMS)
+    inspecting = [(done, total) for what, done, total in told if what == "inspecting"]
+    assert inspecting == sorted(inspecting)
+    assert inspecting[-1][0] == inspecting[-1][1] > 0
+
+
+def test_without_annotations_nothing_is_usable(example: Example) -> None:
+    report = audit(example.images, name="x", **TERMS)
+    assert report.figure("usable") == 0
+    assert report.figure("consent.unknown") == report.source.pictures
+    assert "nothing can be said about balance" in report.balance.statement
+
+
+def test_an_earlier_audit_is_replaced_and_anything_else_is_left_alone(
+    example: Example, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for name in ("one", "two"):
+        audit(example.images, name=name, out=out, **TERMS)
+    assert load_report(out).name == "two"
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("x")
+    with pytest.raises(OutputOccupied):
+        audit(example.images, name="x", out=precious, **TERMS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "precious"]
+
+
+def test_a_failed_audit_leaves_nothing_behind(example: Example, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputFailed):
+        audit(example.images, name="x", out=tmp_path / "file" / "out", **TERMS)
+    bad = tmp_path / "bad.csv"
+    bad.write_text("file,consent_state\na.jpg,perhaps\n")
+    with pytest.raises(AnnotationsInvalid):
+        audit(example.images, name="x", annotations=bad, out=tmp_path / "out", **TERMS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "file"]
+
+
+def test_an_unknown_engine_is_refused(example: Example) -> None:
+    with pytest.raises(EngineUnknown):
+        audit(example.images, name="x", engine="spark")
+
+
+def test_shards_do_not_depend_on_batches() -> None:
+    pictures = list(range(23))
+    for batch in (1, 4, 23):
+        batches = [pictures[at : at + batch] for at in range(0, 23, batch)]
+        shards = list(in_shards(batches, 10))  # type: ignore[arg-type]
+        assert shards == [pictures[:10], pictures[10:20], pictures[20:]]

@@ -34,9 +34,9 @@ FEWEST_RUNS: Final = 12
 """Of equal bits in a payload, see presence.distinct_runs; with fewer it cannot be told from flat
 content. One random payload in 60 million has fewer."""
 
-HEADROOM: Final = (0, 4, 8, 16, 24)
+HEADROOM: Final = (0, 4, 6, 8, 12)
 """Levels. Near black and white the change of U is cut off; if the mark does not come back, values
-are first clipped to this distance from 0 and 255, the smallest that helps."""
+are first clipped to this distance from 0 and 255, the smallest that helps. More would be seen."""
 
 _U_TO_RGB: Final = (0.0, -0.395, 2.032)  # OpenCV's YUV: what one level of U adds to R, G and B
 _HAAR: Final = 0.7071067811865476  # PyWavelets' own, multiplied in its order: a sum on the border
@@ -46,9 +46,10 @@ _CONVERGED: Final = 1e-10  # relative residual
 _PEAK_MARGIN: Final = 3.0  # more than rounding to 8 bits does to one average
 
 
-_PACKAGE_OFFSET: Final = -4.0
-"""Where the package's dwtDctSvd lands: it cuts half a level of U off by truncating, 8 times over
-in a singular value. Measured: -3.7 to -4.1 on photographs."""
+_OFFSETS: Final = (0.0, -4.0, -2.0, 2.0)
+"""Where marks are looked for beside their aim. The package's own dwtDctSvd marks land at -4, since
+it cuts off half a level of U by truncating, eightfold in a singular value; lossy formats shift
+marks by up to 2 either way (measured on photographs, docs/watermark.md)."""
 
 
 class Handles(NamedTuple):
@@ -101,8 +102,6 @@ class DwtScheme:
     name: str
     alg: str
     handles: Callable[[Blocks], Handles]
-    offsets: tuple[float, ...]
-    """Where marks may lie beside their aim, in units of the value."""
     payload_bits: int = 64
 
     def embed(self, image: Pixels, payload: bytes) -> Pixels:
@@ -132,7 +131,11 @@ class DwtScheme:
         )
 
     def detect(self, image: Pixels) -> Detection | None:
-        """See Scheme. Geometry is not looked for: crops, turns and scalings lose the mark."""
+        """See Scheme. Geometry is not looked for: crops, turns and scalings lose the mark.
+
+        That there is a mark is sure; its payload has no check, and a picture that was changed may
+        give one with wrong bits. Trust it only where a record of that payload agrees.
+        """
         if not _fits(image):
             return None
         reading = self.read(image, self.payload_bits)
@@ -146,7 +149,7 @@ class DwtScheme:
 
     def read(self, image: Pixels, length: int) -> presence.Reading:
         """A payload of any even ``length`` in bits, and the probability that it is none."""
-        return presence.read(self.handles(_blocks(image)).values, length, self.offsets)
+        return presence.read(self.handles(_blocks(image)).values, length, _OFFSETS)
 
     def _written(self, image: Pixels, bits: NDArray[np.uint8]) -> Pixels:
         blocks = _blocks(image)
@@ -160,10 +163,8 @@ class DwtScheme:
         return _with_change(image, directions * (target - values))
 
 
-DWT_DCT: Final = DwtScheme("dwtDct", "org.wardmark.dwtdct.1", largest_average, (0.0,))
-DWT_DCT_SVD: Final = DwtScheme(
-    "dwtDctSvd", "org.wardmark.dwtdctsvd.1", largest_singular, (0.0, _PACKAGE_OFFSET)
-)
+DWT_DCT: Final = DwtScheme("dwtDct", "org.wardmark.dwtdct.1", largest_average)
+DWT_DCT_SVD: Final = DwtScheme("dwtDctSvd", "org.wardmark.dwtdctsvd.1", largest_singular)
 
 
 def _fits(image: Pixels) -> bool:

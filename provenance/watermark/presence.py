@@ -35,6 +35,11 @@ FEWEST_REPETITIONS: Final = 4
 """Of the payload in a picture; below, there is no variance to judge by."""
 
 
+_FINEST_AIM: Final = 0.1
+"""Of a quarter turn. No run counts as better aimed: flat content of 8-bit pixels has few angles to
+choose from, and two or three lucky ones must not make a mark."""
+
+
 class Reading(NamedTuple):
     """``bits`` (L,) of 0 and 1 as the package's decoder gives them, and how likely it is that a
     picture without a mark looks as marked."""
@@ -90,14 +95,12 @@ def _aim(mean: NDArray[np.complex128], bits: NDArray[np.uint8]) -> float:
     if not first_of_run.any():
         return 1.0
     runs = distinct_runs(bits)
-    total = float(np.minimum(off_aim[first_of_run], 1.0).mean()) * runs
+    total = float(np.clip(off_aim[first_of_run], _FINEST_AIM, 1.0).mean()) * runs
     return _irwin_hall(total, runs)
 
 
 def _irwin_hall(total: float, count: int) -> float:
     """Bound on the probability that ``count`` uniform numbers in 0..1 sum to at most ``total``."""
-    if total <= 0.0:
-        return 0.0
     return min(1.0, math.exp(count * math.log(total) - math.lgamma(count + 1)))
 
 

@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 from provenance.errors import PictureInvalid
 
+# What a store begins with: its type, a UUID. And what XMP says of a credential kept elsewhere.
+STORE_UUID = bytes.fromhex("6332706100110010800000AA00389B71")
+REMOTE_POINTER = b"dcterms:provenance"
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 

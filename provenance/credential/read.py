@@ -3,14 +3,18 @@
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from provenance.credential.container import find_store, holds_stores
+from provenance.credential.container import (
+    REMOTE_POINTER,
+    STORE_UUID,
+    find_store,
+    holds_stores,
+)
 from provenance.credential.contents import (
     UNTRUSTED,
     Json,
@@ -34,7 +38,7 @@ from provenance.credential.credential import (
     TimeFinding,
 )
 from provenance.credential.engine import context
-from provenance.credential.store import claim_chain
+from provenance.credential.store import claim_chain, unsound
 from provenance.keys.chain import (
     NO_ANCHOR,
     OUT_OF_TIME,
@@ -46,7 +50,6 @@ from provenance.keys.chain import (
 from provenance.keys.trust import TrustAnchors
 from provenance.picture import media_type
 
-MAX_STORE_BYTES = 32 * 1024 * 1024  # with ingredients and their thumbnails a few MB are usual
 STORE_MEDIA_TYPE = "application/c2pa"
 
 TRUSTED = "signingCredential.trusted"
@@ -72,27 +75,33 @@ def read(data: bytes, trust: TrustAnchors, at: datetime | None = None) -> Creden
 
     ``at`` (aware, default now) is the moment at which the signer's certificate must be valid, where
     no trusted time stamp says when it was used. Nothing is fetched. Whatever the bytes hold, the
-    answer is a Credential; only bytes that are no picture at all raise PictureInvalid.
-
-    The signer is named, and so can be trusted, in PNG, JPEG and WebP files only.
+    answer is a Credential; only bytes that are no picture at all raise PictureInvalid. Credentials
+    are read in PNG, JPEG and WebP files; in others they are found, and said not to be read.
     """
     kind = media_type(data)
     found = find_store(data, kind) if holds_stores(kind) else None
-    if found and len(found.store) > MAX_STORE_BYTES:
-        return _unreadable(f"the credential is larger than {MAX_STORE_BYTES} bytes")
-    if found and found.stores > 1:
+    if found is None:
+        return _without_store(data, kind)
+    if found.stores > 1:
         return _unreadable("the file holds several credentials side by side", SEVERAL_STORES)
-    report = _report(data, kind, trust)
-    if isinstance(report, _Unread) and (found or report.remote or not holds_stores(kind)):
-        return _unreadable(report.why)
-    if isinstance(report, _Unread) or report is None:
-        return _unreadable("the credential is empty") if found else Credential(state=State.ABSENT)
+    if fault := unsound(found.store):
+        return _unreadable(f"the credential cannot be read: {fault}")
+    # c2pa is given the very store that was looked at, wherever it would have looked itself.
+    report = _report(data, kind, trust, found.store)
+    if isinstance(report, str):
+        return _unreadable(report)
     exclusions = exclusions_of(report)
-    covered = (
-        coverage(len(data), exclusions, found.spans) if found and exclusions is not None else None
-    )
-    judged = _judge(report, found.store if found else b"", trust, at)
-    return _with_binding(judged, covered)
+    covered = None if exclusions is None else coverage(len(data), exclusions, found.spans)
+    return _with_binding(_judge(report, found.store, trust, at), covered)
+
+
+def _without_store(data: bytes, kind: str) -> Credential:
+    if STORE_UUID in data:
+        where = "in the wrong place" if holds_stores(kind) else f"in a file of the kind {kind}"
+        return _unreadable(f"there is a credential {where}, which is not read")
+    if REMOTE_POINTER in data:
+        return _unreadable("the credential lies at a remote address, which is not fetched")
+    return Credential(state=State.ABSENT)
 
 
 def check_store(store: bytes, trust: TrustAnchors, at: datetime | None = None) -> Credential:
@@ -101,39 +110,28 @@ def check_store(store: bytes, trust: TrustAnchors, at: datetime | None = None) -
     Signature, statements, ingredients and signer are judged as in ``read``. That the picture is
     the one that was signed cannot be: integrity is ``not-checked``.
     """
-    if len(store) > MAX_STORE_BYTES:
-        return _unreadable(f"the credential is larger than {MAX_STORE_BYTES} bytes")
+    if fault := unsound(store):
+        return _unreadable(f"the credential cannot be read: {fault}")
     report = _report(store, STORE_MEDIA_TYPE, trust)
-    if report is None:
-        return _unreadable("the credential is empty")
-    if isinstance(report, _Unread):
-        return _unreadable(report.why)
+    if isinstance(report, str):
+        return _unreadable(report)
     return _judge(report, store, trust, at, detached=True)
 
 
-class _Unread(NamedTuple):
-    """``remote``: the picture only says at which address its credential lies."""
-
-    why: str
-    remote: bool = False
-
-
-def _report(data: bytes, kind: str, trust: TrustAnchors) -> Json | _Unread | None:
-    """c2pa's JSON; None when it finds no credential."""
+def _report(data: bytes, kind: str, trust: TrustAnchors, store: bytes | None = None) -> Json | str:
+    """c2pa's JSON on a sound store, or in words why there is none."""
     import c2pa
 
     try:
-        with c2pa.Reader(kind, io.BytesIO(data), context=context(trust)) as reader:
+        with c2pa.Reader(
+            kind, io.BytesIO(data), manifest_data=store, context=context(trust)
+        ) as reader:
             report: dict[str, object] = orjson.loads(reader.detailed_json())
             summary = orjson.loads(reader.json())
-    except c2pa.C2paError.ManifestNotFound:
-        return None
-    except c2pa.C2paError.RemoteManifest:
-        return _Unread("the credential lies at a remote address, which is not fetched", remote=True)
     except c2pa.C2paError as error:
-        return _Unread(f"the credential cannot be read ({error})")
+        return f"the credential cannot be read ({error})"
     except (orjson.JSONDecodeError, UnicodeDecodeError):
-        return _Unread("the credential cannot be read (its statements are not text)")
+        return "the credential cannot be read (its statements are not text)"
     # Only the short form carries the time of the signature.
     manifest = summary.get("manifests", {}).get(summary.get("active_manifest"), {})
     return {**report, "signature_info": manifest.get("signature_info", {})}

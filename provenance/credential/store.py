@@ -1,29 +1,92 @@
-"""The certificates in a manifest store, read without c2pa-rs. Pure.
+"""A manifest store without c2pa-rs: is it sound, and who signed it? Pure.
 
-c2pa-python gives no access to them, and they are needed to judge the signer a second time. This is
-a reader of JUMBF boxes (ISO/IEC 19566-5) and of the COSE_Sign1 in a claim signature box (RFC 9052,
-C2PA 2.2 section 13.2); it descends only where it has to.
+c2pa-python gives no access to the certificates, and they are needed to judge the signer a second
+time. This reads JUMBF boxes (ISO/IEC 19566-5) and the COSE_Sign1 in a claim signature box (RFC
+9052, C2PA 2.2 section 13.2).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import cbor2
 from cryptography import x509
 
+from provenance.credential.cbor import is_well_formed
+from provenance.keys.chain import MALFORMED
+
 X5CHAIN = 33  # COSE header parameter, RFC 9360
-COSE_SIGN1 = 18  # CBOR tag
+COSE_SIGN1_HEADS = (0xD2, 0x84)  # first byte: tag 18, or the bare array of four
 UUID_BYTES = 16
 LABEL_PRESENT = 0x03  # toggles of a JUMBF description box: requestable, with a label
 MAX_CERTIFICATES = 8
 MAX_CERTIFICATE_BYTES = 16 * 1024
 MAX_SIGNATURE_BYTES = 1024 * 1024  # our own take 12 KB, time stamps and OCSP answers included
+MAX_STORE_BYTES = 32 * 1024 * 1024  # with ingredients and their thumbnails a few MB are usual
+MAX_BOXES = 20_000  # a manifest has about 30
+MAX_NESTING = 8  # store, manifest, assertion store, assertion, content
+COMPRESSED = b"brob"  # a box of Brotli data: what it grows to cannot be told beforehand
 
 
 class _Box(NamedTuple):
     kind: bytes
     start: int  # of the content
     end: int
+
+
+def unsound(store: bytes) -> str | None:
+    """Why a store is not to be given to any decoder, in words; None when it is sound.
+
+    Sound is a store of at most MAX_STORE_BYTES whose boxes fill one another exactly, in which
+    nothing is compressed, and whose CBOR announces no more than is there.
+    """
+    if len(store) > MAX_STORE_BYTES:
+        return f"it is larger than {MAX_STORE_BYTES} bytes"
+    budget = MAX_BOXES
+    waiting = [(0, len(store), 0)]
+    while waiting:
+        start, end, depth = waiting.pop()
+        filled = start
+        for box in _boxes(store, start, end):
+            filled = box.end
+            budget -= 1
+            if budget < 0 or depth > MAX_NESTING:
+                return "it holds too many boxes"
+            if box.kind == COMPRESSED:
+                return "it is compressed, which is not read"
+            if box.kind == b"jumb":
+                waiting.append((box.start, box.end, depth + 1))
+            elif box.kind == b"cbor" and not _sound_cbor(store[box.start : box.end]):
+                return "its CBOR is malformed"
+        if filled != end or start == end:
+            return "its boxes do not fit into one another"
+    return None
+
+
+def _sound_cbor(content: bytes) -> bool:
+    if not is_well_formed(content):
+        return False
+    if content[0] not in COSE_SIGN1_HEADS:
+        return True
+    protected = _sign1(content).protected
+    return protected is None or not protected or is_well_formed(protected)
+
+
+class _Sign1(NamedTuple):
+    """The headers of a COSE_Sign1; None and empty where it is none."""
+
+    protected: bytes | None
+    unprotected: Mapping[object, object]
+
+
+def _sign1(cose: bytes) -> _Sign1:
+    try:
+        decoded = cbor2.loads(cose)
+    except cbor2.CBORDecodeError:
+        return _Sign1(None, {})
+    fields = decoded.value if isinstance(decoded, cbor2.CBORTag) else decoded
+    if not isinstance(fields, list | tuple) or len(fields) != 4 or not isinstance(fields[0], bytes):
+        return _Sign1(None, {})
+    return _Sign1(fields[0], fields[1] if isinstance(fields[1], Mapping) else {})
 
 
 def claim_chain(store: bytes, manifest_label: str) -> tuple[x509.Certificate, ...]:
@@ -52,25 +115,31 @@ def claim_chain(store: bytes, manifest_label: str) -> tuple[x509.Certificate, ..
 
 
 def _chain_of(cose: bytes) -> tuple[x509.Certificate, ...]:
+    headers = _sign1(cose)
     try:
-        sign1 = cbor2.loads(cose)
-        protected_bytes, unprotected = sign1.value[0], sign1.value[1]
-        protected = cbor2.loads(protected_bytes)
-        # The header is unprotected in the oldest claims only; then c2pa-rs reads it there as well.
-        chain = protected.get(X5CHAIN, unprotected.get(X5CHAIN))
-    except (cbor2.CBORDecodeError, AttributeError, IndexError, KeyError, TypeError, ValueError):
-        return ()  # not a COSE_Sign1
+        protected = cbor2.loads(headers.protected) if headers.protected else {}
+    except cbor2.CBORDecodeError:
+        return ()
+    if not isinstance(protected, Mapping):
+        return ()
+    # The chain is unprotected in the oldest claims only; then c2pa-rs reads it there as well.
+    chain = protected.get(X5CHAIN, headers.unprotected.get(X5CHAIN))
     certificates = chain if isinstance(chain, list | tuple) else [chain]
     if len(certificates) > MAX_CERTIFICATES:
         return ()
     try:
-        return tuple(
-            x509.load_der_x509_certificate(der)
-            for der in certificates
-            if len(der) <= MAX_CERTIFICATE_BYTES
-        )
-    except (TypeError, ValueError):
+        return tuple(_certificate(der) for der in certificates)
+    except MALFORMED:
         return ()
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    """A certificate that parses to its last field: pyca/cryptography puts most of that off."""
+    if len(der) > MAX_CERTIFICATE_BYTES:
+        raise ValueError("certificate too large")
+    certificate = x509.load_der_x509_certificate(der)
+    _ = certificate.serial_number, certificate.subject, certificate.issuer, certificate.extensions
+    return certificate
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:

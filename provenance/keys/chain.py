@@ -11,6 +11,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from provenance.keys.trust import TrustAnchors
@@ -26,6 +27,18 @@ MAX_CHAIN = 8  # certificates; real chains have two or three
 
 # The organisation in every certificate of the development CA.
 DEVELOPMENT = "Wardmark DEVELOPMENT, not for production"
+
+# What pyca/cryptography raises on certificates that are none, or of a kind it does not know; the
+# warning (a serial number below 1, for one) only where warnings are made errors.
+MALFORMED = (
+    TypeError,
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    CryptographyDeprecationWarning,
+)
 
 # What can be wrong, in the spelling of C2PA's status codes.
 WRONG_PURPOSE = "wardmark.signer.purpose"
@@ -61,7 +74,7 @@ def check_chain(
         purpose_ok = _may_sign_claims(leaf)
         path, anchor = _path_to_anchor(leaf, others, anchors)
         in_time = all(c.not_valid_before_utc <= at <= c.not_valid_after_utc for c in path)
-    except (ValueError, UnsupportedAlgorithm):
+    except MALFORMED:
         return ChainFinding((NO_ANCHOR,))
     checks = ((purpose_ok, WRONG_PURPOSE), (in_time, OUT_OF_TIME), (anchor is not None, NO_ANCHOR))
     return ChainFinding(
@@ -112,7 +125,7 @@ def _issued(issuer: x509.Certificate, below: x509.Certificate, intermediates: in
         constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
         below.verify_directly_issued_by(issuer)
-    except (x509.ExtensionNotFound, InvalidSignature, TypeError):
+    except (x509.ExtensionNotFound, InvalidSignature, *MALFORMED):
         return False
     deep_enough = constraints.path_length is None or intermediates <= constraints.path_length
     return constraints.ca and usage.key_cert_sign and deep_enough

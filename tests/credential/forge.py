@@ -17,6 +17,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from provenance.keys import KeySigner
 
+CREATED = {
+    "actions": [
+        {
+            "action": "c2pa.created",
+            "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture",
+        }
+    ]
+}
+"""The least that a claim must say, as c2pa.actions.v2."""
+
 STORE_AT = 33  # after a PNG's signature and IHDR
 _SUFFIX = bytes.fromhex("00110010800000AA00389B71")
 _ES256 = -7

@@ -28,17 +28,8 @@ from provenance.errors import PictureInvalid
 from provenance.keys import KeySigner, TrustAnchors
 from provenance.keys.chain import NO_ANCHOR, OUT_OF_TIME, WRONG_PURPOSE
 from tests.credential.authority import DAY, Authority
-from tests.credential.forge import STORE_AT, forge_png
+from tests.credential.forge import CREATED, STORE_AT, forge_png
 from tests.credential.scenery import claims, encoded
-
-CREATED = {
-    "actions": [
-        {
-            "action": "c2pa.created",
-            "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture",
-        }
-    ]
-}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from provenance.keys import KeySigner, TrustAnchors
 from provenance.picture import encode
 from provenance.verify import Origin, Report, Sources, Verdict, verify
 from tests.credential.authority import DAY, Authority
-from tests.credential.forge import STORE_AT, forge_png
+from tests.credential.forge import CREATED, STORE_AT, forge_png
 from tests.credential.scenery import SCHEME, claims, picture
 from tests.credential.test_read import edited, flip, put
 from tests.verify.studio import Delivered, Studio
@@ -286,18 +286,7 @@ def test_who_trusts_nobody_establishes_nothing(studio: Studio, delivered: Delive
         assert verify(delivered.data, sources=sources).verdict is Verdict.UNCONFIRMED
 
 
-ASSERTIONS = {
-    "c2pa.actions.v2": {
-        "actions": [
-            {
-                "action": "c2pa.created",
-                "digitalSourceType": (
-                    "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
-                ),
-            }
-        ]
-    }
-}
+ASSERTIONS = {"c2pa.actions.v2": CREATED}
 
 
 def assertions_of(stated: Claims) -> dict[str, object]:

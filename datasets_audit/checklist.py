@@ -183,8 +183,8 @@ def _quality(m: Measured) -> Evidence:
     if broken or exact or near or leaks:
         return Evidence(
             Weight.WANTING,
-            f"{broken:,} files are broken, {exact + near:,} are copies, {leaks:,} pictures lie in "
-            "several splits.",
+            f"Broken files: {broken:,}; copies: {exact + near:,}; pictures in several splits: "
+            f"{leaks:,}.",
             "Repair or remove them.", figures,
         )  # fmt: skip
     return Evidence(Weight.SHOWN, "No broken file, copy or leak between splits.", None, figures)

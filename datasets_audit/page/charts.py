@@ -15,6 +15,7 @@ from datasets_audit.report import Balance, BalanceCell
 
 WIDTH: Final = 640  # units of the viewBox, scaled to the column
 LABEL_WIDTH: Final = 150
+VALUE_WIDTH: Final = 150
 ROW_HEIGHT: Final = 26
 CELL_WIDTH: Final = 92
 CELL_HEIGHT: Final = 30
@@ -77,7 +78,7 @@ def share_bars(balance: Balance) -> Markup:
     """Shares of one attribute with their intervals, and the reference's share as a mark."""
     cells = sorted(balance.cells, key=lambda cell: (cell.hidden, -(cell.count or 0), cell.values))
     tops = [value for cell in cells for value in (cell.high, cell.reference) if value]
-    scale = (WIDTH - LABEL_WIDTH - 130) / max(tops, default=1.0)
+    scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / max(tops, default=1.0)
     rows = []
     for number, cell in enumerate(cells):
         y = number * ROW_HEIGHT
@@ -140,18 +141,18 @@ def percent(share: float) -> str:
 
 def _bar(cell: BalanceCell, y: int, scale: float) -> str:
     share, low, high = cell.share or 0.0, cell.low or 0.0, cell.high or 0.0
-    x, end = LABEL_WIDTH, LABEL_WIDTH + high * scale
+    x = LABEL_WIDTH
     ratio = "" if cell.ratio is None else f" · {cell.ratio:.2f}×"
     return (
         f'<rect class="bar" x="{x}" y="{y + 5}" width="{share * scale:.2f}" height="16" rx="2"/>'
-        f'<path class="whisker" d="M{x + low * scale:.1f} {y + 13} H{end:.1f}"/>'
-        f'<text class="value" x="{end + 10:.1f}" y="{y + 17}">'
+        f'<path class="whisker" d="M{x + low * scale:.1f} {y + 13} H{x + high * scale:.1f}"/>'
+        f'<text class="value" x="{WIDTH - VALUE_WIDTH + 12}" y="{y + 17}">'
         f"{cell.count:,} · {percent(share)}{ratio}</text>"
     )
 
 
 def _hidden_bar(y: int) -> str:
-    return f'<text class="value" x="{LABEL_WIDTH + 6}" y="{y + 17}">hidden (small cell)</text>'
+    return f'<text class="value" x="{WIDTH - VALUE_WIDTH + 12}" y="{y + 17}">hidden</text>'
 
 
 def _label(cell: BalanceCell) -> Markup:

@@ -121,17 +121,26 @@ _LEAF_FRAME_BYTES = len(leaf("2026-01-01T00:00:00.000000Z", "", "", "", FORMAT))
 def canonical(value: dict[str, Json]) -> bytes:
     """RFC 8785 form of ``value``. Raises ``EventInvalid`` for what JSON cannot hold exactly."""
     try:
-        if _is_plain(value):
-            text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
-            if text.isascii():
-                # The very bytes of rfc8785, ten times as fast; a test compares the two.
-                return text
+        quick = _canonical_of_plain(value)
+        if quick is not None:
+            return quick
         text = bytes(rfc8785.dumps(value))
         # A float such as 1e20 is written as an integer that no reader takes back exactly.
         rfc8785.dumps(json.loads(text))
-    except (rfc8785.CanonicalizationError, orjson.JSONEncodeError, RecursionError) as error:
+    except (rfc8785.CanonicalizationError, RecursionError) as error:
         raise EventInvalid(f"A body cannot be kept as canonical JSON: {error}.") from error
     return text
+
+
+def _canonical_of_plain(value: dict[str, Json]) -> bytes | None:
+    """The very bytes of rfc8785, ten times as fast, for most bodies; a test compares the two."""
+    if not _is_plain(value):
+        return None
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    except orjson.JSONEncodeError:  # rfc8785 may take it, or says why not in its own words
+        return None
+    return text if text.isascii() else None
 
 
 def _is_plain(value: Any) -> bool:

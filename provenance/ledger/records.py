@@ -39,7 +39,7 @@ def delivery(record: Record, extra: Mapping[str, Json]) -> Event:
 
 def described(record: Record) -> dict[str, Json]:
     """A record as it stands in the body of its event."""
-    columns = (column.name for column in tables.record.columns)
+    columns = (str(column.name) for column in tables.record.columns)
     return _described(dict(zip(columns, row_of(record, 0), strict=True)))
 
 

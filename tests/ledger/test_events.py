@@ -2,6 +2,7 @@
 
 import math
 import string
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -37,6 +38,15 @@ def test_bodies_are_written_as_rfc_8785_says(value: dict[str, Any]) -> None:
         assert floats, "only numbers that JSON cannot keep may be refused"
         return
     assert written == rfc8785.dumps(value)
+
+
+def test_enumerations_are_written_as_their_values() -> None:
+    class Colour(StrEnum):
+        RED = "red"
+
+    assert canonical({Colour.RED: Colour.RED, "list": (Colour.RED,)}) == (
+        b'{"list":["red"],"red":"red"}'
+    )
 
 
 def _numbers(value: Any) -> list[float]:

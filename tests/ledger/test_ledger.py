@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import a_record
+from deliveries import a_record
 from sqlalchemy import create_engine, exc
 
 from provenance.errors import (

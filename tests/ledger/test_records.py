@@ -1,7 +1,7 @@
 """Records of deliveries: bound by an event, found by mark, file and fingerprint."""
 
 import pytest
-from conftest import a_record
+from deliveries import a_record
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine

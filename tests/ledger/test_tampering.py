@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import a_record
+from deliveries import a_record
 from sqlalchemy import Connection
 from tampering import (
     behind_our_back,

@@ -1,17 +1,22 @@
-"""The schema of the database, step by step. Nothing else in Wardmark creates tables.
+"""The schema of the databases, step by step. Nothing else in Wardmark creates tables.
 
     migrations.upgrade("sqlite:////path/ledger.db")     makes or brings up to date
     python -m migrations URL                            the same from a shell
+    python -m migrations URL subject-keys               the store of subjects' keys
 
-The steps lie in ``versions`` and are run through Alembic without an alembic.ini.
+There are two histories, because the ledger and the keys of its subjects never share a database:
+what must be kept for ever and what must be destroyed have different backups. The steps lie in
+``versions`` and ``subject_keys`` and are run through Alembic without an alembic.ini.
 """
 
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, exc, make_url
 
 from provenance.errors import LedgerUnavailable
@@ -20,18 +25,31 @@ _HERE = Path(__file__).parent
 _UPGRADE_LOCK = 0x57_41_52_45  # of PostgreSQL; any number that nobody else uses
 
 
-def upgrade(url: str) -> None:
+class History(NamedTuple):
+    """The steps of one database: their folder, and how SQLite is to keep its journal."""
+
+    folder: str
+    journal: str
+
+
+LEDGER = History("versions", "WAL")
+# A write-ahead log would keep a destroyed key until it is written over. A rollback journal is gone
+# the moment that the destruction is committed.
+SUBJECT_KEYS = History("subject_keys", "DELETE")
+
+
+def upgrade(url: str, history: History = LEDGER) -> None:
     """Bring the database at ``url`` to the newest schema; an SQLite file is made if need be.
 
     All steps or none are taken. Raises ``LedgerUnavailable`` when the database cannot be reached
-    or written, and leaves it as it was.
+    or written, or has the other history, and leaves it as it was.
     """
     engine = _engine(url)
     try:
-        config = _config()
+        config = _config(history)
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
-                _prepare_sqlite(connection)
+                _prepare_sqlite(connection, history.journal)
             with connection.begin():
                 _wait_for_turn(connection)
                 config.attributes["connection"] = connection
@@ -41,21 +59,30 @@ def upgrade(url: str) -> None:
             f"The schema of {engine.url.render_as_string()} could not be made: {error.orig}. "
             "Check the path or address, the rights and the room on the disk."
         ) from error
+    except CommandError as error:
+        raise LedgerUnavailable(
+            f"{engine.url.render_as_string()} holds another schema ({error}). The ledger and the "
+            "keys of its subjects each need a database of their own; later schemas need a later "
+            "Wardmark."
+        ) from error
     finally:
         engine.dispose()
 
 
-def head() -> str:
+def head(history: History = LEDGER) -> str:
     """The newest revision."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
+    found = ScriptDirectory.from_config(_config(history)).get_current_head()
     if found is None:
         raise LedgerUnavailable("The schema steps are missing; install Wardmark again.")
     return found
 
 
-def _config() -> Config:
+def _config(history: History) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
+    here = str(_HERE).replace("%", "%%")
+    config.set_main_option("script_location", here)
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", f"{here}/{history.folder}")
     return config
 
 
@@ -73,12 +100,12 @@ def _engine(url: str) -> Engine:
         ) from error
 
 
-def _prepare_sqlite(connection: Connection) -> None:
-    """Write-ahead log, which the file remembers; and no transactions behind our back.
+def _prepare_sqlite(connection: Connection, journal: str) -> None:
+    """The journal, which the file remembers if it is WAL; and no transactions behind our back.
 
     Left alone, Python's driver ends a transaction at each CREATE TABLE.
     """
-    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    connection.exec_driver_sql(f"PRAGMA journal_mode = {journal}")
     connection.commit()
     driver = connection.connection.driver_connection
     if isinstance(driver, sqlite3.Connection):

@@ -1,22 +1,24 @@
-"""``python -m migrations URL``: bring a database to the newest schema."""
+"""``python -m migrations URL [subject-keys]``: bring a database to the newest schema."""
 
 import sys
 
-from migrations import head, upgrade
+from migrations import LEDGER, SUBJECT_KEYS, head, upgrade
 from provenance.errors import LedgerUnavailable
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 done, 2 wrong use, 4 the database cannot be used."""
-    if len(arguments) != 1:
-        print("usage: python -m migrations URL", file=sys.stderr)
+    url, *rest = arguments or [""]
+    if not url or rest not in ([], ["subject-keys"]):
+        print("usage: python -m migrations URL [subject-keys]", file=sys.stderr)
         return 2
+    history = SUBJECT_KEYS if rest else LEDGER
     try:
-        upgrade(arguments[0])
+        upgrade(url, history)
     except LedgerUnavailable as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(f"schema {head()}", file=sys.stderr)
+    print(f"schema {head(history)}", file=sys.stderr)
     return 0
 
 

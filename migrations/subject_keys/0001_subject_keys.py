@@ -1,0 +1,34 @@
+"""The keys of subjects, the subjects that were forgotten, and the copies that were made."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "keys_0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    size = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "subject_key",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("subject", sa.String(64), nullable=False),
+        sa.Column("retention", sa.String(64), nullable=False),
+        sa.Column("day", sa.String(10), nullable=False),
+        sa.Column("secret", sa.LargeBinary(32), nullable=False),
+        sa.UniqueConstraint("subject", "retention", "day"),
+    )
+    op.create_index("ix_subject_key_retention_day", "subject_key", ["retention", "day"])
+    op.create_table("forgotten", sa.Column("subject", sa.String(64), primary_key=True))
+    op.create_table(
+        "settlement",
+        sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("size", size, nullable=False),
+        sa.Column("residue", sa.Boolean, nullable=False),
+    )
+    op.create_table(
+        "copy",
+        sa.Column("made_at", sa.String(27), primary_key=True),
+        sa.Column("expires_at", sa.String(27), nullable=False),
+    )
+    op.execute("INSERT INTO settlement (id, size, residue) VALUES (1, 0, false)")

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-people = Console(stderr=True, highlight=False)
+people = Console(stderr=True, highlight=False, soft_wrap=True)
 results = Console(highlight=False, soft_wrap=True)
 
 Tick = Callable[[str, int, int], None]
@@ -24,7 +25,7 @@ def print_json(document: Any, *, lines: bool = False) -> None:
 
 
 def print_error(message: str) -> None:
-    people.print(f"[bold red]error:[/] {_plain(message)}")
+    people.print(f"[bold red]error:[/] {escape(message)}")
 
 
 def say(message: str) -> None:
@@ -51,8 +52,3 @@ def progress_bar() -> Iterator[Tick]:
             bar.update(tasks[what], completed=done, total=total)
 
         yield tick
-
-
-def _plain(text: str) -> str:
-    """``text`` with square brackets kept from being read as markup."""
-    return text.replace("[", "\\[")

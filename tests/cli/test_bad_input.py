@@ -75,7 +75,6 @@ def test_a_missing_file_is_told_so(wardmark: Wardmark, tmp_path: Path, command: 
         (["a sea", "-n", "1000"], "pictures"),
         (["a sea", "--policy", "nonexistent"], "default"),
         (["a sea", "--policy", "nonexistent.yaml"], "nonexistent.yaml"),
-        (["a sea", "--core", "nonexistent"], "nonexistent"),
     ],
 )
 def test_a_request_outside_the_limits_is_told_them(
@@ -85,6 +84,12 @@ def test_a_request_outside_the_limits_is_told_them(
     assert ran.code == WRONG_USE, ran.err
     assert said in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_core_that_is_not_there_is_told_so(wardmark: Wardmark, tmp_path: Path) -> None:
+    ran = wardmark("generate", "a sea", "--core", "nonexistent", "-o", tmp_path / "x.png")
+    assert ran.code == UNREADABLE
+    assert "scenes" in ran.err
 
 
 def test_an_output_that_cannot_be_written_is_told_before_the_work(

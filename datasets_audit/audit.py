@@ -26,6 +26,7 @@ from datasets_audit.annotations import Annotations, load_annotations
 from datasets_audit.checklist import Measured, assess
 from datasets_audit.copies import find_copies
 from datasets_audit.coverage import balance_findings, measure_balance
+from datasets_audit.croissant import croissant
 from datasets_audit.declaration import Terms
 from datasets_audit.engine import default_workers, load_engine
 from datasets_audit.errors import OutputOccupied
@@ -122,7 +123,7 @@ def audit(
         tick("measuring", 1, 1)
         if ledger is not None:
             report = record(report, ledger)
-        _write_report(report, folder, given)
+        _write_report(report, folder, given, writer.attributes)
     return report
 
 
@@ -225,7 +226,11 @@ def _digests(folder: Path) -> dict[str, str]:
     return digests
 
 
-def _write_report(report: AuditReport, folder: Path, source: Source) -> None:
+def _write_report(
+    report: AuditReport, folder: Path, source: Source, attributes: tuple[str, ...]
+) -> None:
+    described = json.dumps(croissant(report, attributes), indent=1, ensure_ascii=False)
+    (folder / "croissant.json").write_text(described + "\n", encoding="utf-8")
     (folder / "report.html").write_text(page.render(report, source), encoding="utf-8")
     text = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")

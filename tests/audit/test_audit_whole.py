@@ -1,6 +1,7 @@
 """The audit end to end, on the example with its planted faults and on a real ledger."""
 
 import csv
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -122,8 +123,6 @@ def test_the_ledger_holds_every_shard_and_the_version(report: AuditReport, ledge
 
 
 def test_the_digest_covers_what_report_json_says(report: AuditReport, out: Path) -> None:
-    import json
-
     written = json.loads((out / "report.json").read_text())
     place = written.pop("ledger")
     for shard in written["shards"]:
@@ -136,7 +135,7 @@ def test_the_digests_of_the_other_files_are_in_the_report(report: AuditReport, o
     files = {
         path.relative_to(out).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in out.rglob("*")
-        if path.is_file() and path.name not in ("report.json", "report.html")
+        if path.is_file() and path.name not in ("report.json", "report.html", "croissant.json")
     }
     assert files == report.files
 
@@ -213,6 +212,23 @@ def test_the_attribution_list_names_everybody_who_asks_for_it(
         rows = list(csv.DictReader(file))
     assert len(rows) == report.figure("licence.attribution")
     assert all(row["creator"] or not row["source_url"] for row in rows)
+
+
+def test_croissant_describes_the_rows_that_are_there(report: AuditReport, out: Path) -> None:
+    described = json.loads((out / "croissant.json").read_text())
+    (record_set,) = described["recordSet"]
+    columns = [field["source"]["extract"]["column"] for field in record_set["field"]]
+    assert columns == pq.read_schema(out / report.shards[0].file).names
+    for file in described["distribution"]:
+        assert file["sha256"] == sha256((out / file["contentUrl"]).read_bytes()).hexdigest()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the validator's own dependencies
+def test_the_validator_of_croissant_reads_every_row(report: AuditReport, out: Path) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant", reason="needs pip install mlcroissant")
+    dataset = mlcroissant.Dataset(jsonld=str(out / "croissant.json"))
+    rows = list(dataset.records("samples"))
+    assert len(rows) == report.source.pictures
 
 
 def test_the_number_of_workers_changes_nothing(example: Example, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Text in a picture: is there any, and if so, what does it say and where.
 
-A text detector sees a reduced picture first (the gate); only where it fires is the picture read
-in full. Both are the PP-OCRv4 models that the rapidocr-onnxruntime package brings along
+The picture is glanced at first, as it is; only where that makes out letters is it enlarged and read
+with care. Both use the PP-OCRv4 models that the rapidocr-onnxruntime package brings along
 (Apache-2.0), through ONNX Runtime on one thread. The figures behind the constants are in
 docs/image-guard.md; `python benchmarks/images.py` prints them.
 """
@@ -18,11 +18,12 @@ import numpy as np
 
 from guard.errors import SafetyUnavailable, WeightsInvalid
 from guard.images.finding import Box, Finding, Subject, Writing
-from guard.images.scale import reduced, scaled
+from guard.images.scale import scaled
 from provenance.picture import Pixels
 
-GATE_MAX_SIDE: Final = 640  # pixels; reducing 512 to 448 was measured to lose small letters
-GATE_PROBABILITY: Final = 0.1  # of any pixel of the detector's map
+GLANCE_MAX_SIDE: Final = 640  # pixels; below 512, small letters are lost
+GLANCE_CONFIDENCE: Final = 0.5  # of a line, from the recogniser
+GLANCE_LETTERS: Final = 2  # letters and digits; the detector alone takes every texture for text
 
 READ_MAX_SIDE: Final = 1024  # pixels; cost grows with the area
 READ_SHORT_SIDE: Final = 736  # pixels; smaller pictures are enlarged towards it
@@ -49,17 +50,9 @@ class TextReader:
         self._lock = Lock()  # the engine keeps the size of the picture at hand in itself
 
     def sees_text(self, pixels: Pixels) -> bool:
-        """The gate: whether (H, W, 3) RGB may hold text. Some 80 CPU-ms at 512x512."""
-        small = reduced(pixels, GATE_MAX_SIDE).pixels
-        height, width = small.shape[:2]
-        on_grid = np.full(
-            (-(-height // _GRID) * _GRID, -(-width // _GRID) * _GRID, 3), _PADDING, np.uint8
-        )
-        on_grid[:height, :width] = small
-        chw = (on_grid[..., ::-1].astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)[None]
-        with self._lock:
-            (probabilities,) = self._ran(self._engine.text_det.infer, np.ascontiguousarray(chw))
-        return bool(probabilities.max() > GATE_PROBABILITY)
+        """The gate: whether a glance at (H, W, 3) RGB makes out anything like text."""
+        glanced = self._lines(pixels, min(1.0, GLANCE_MAX_SIDE / max(pixels.shape[:2])))
+        return letters(glanced) >= GLANCE_LETTERS
 
     def read(self, pixels: Pixels) -> list[Writing]:
         """Every line of (H, W, 3) RGB read with MIN_CONFIDENCE or more, from the top down."""
@@ -69,6 +62,10 @@ class TextReader:
             max(1.0, READ_SHORT_SIDE / min(height, width)),
             READ_MAX_ENLARGEMENT,
         )
+        return [line for line in self._lines(pixels, scale) if line.confidence >= MIN_CONFIDENCE]
+
+    def _lines(self, pixels: Pixels, scale: float) -> list[Writing]:
+        """All lines of ``pixels`` times ``scale`` that were read with GLANCE_CONFIDENCE."""
         fitted = _padded(scaled(pixels, scale).pixels)
         with self._lock:
             lines, _ = self._ran(self._engine, np.ascontiguousarray(fitted[..., ::-1]))
@@ -112,7 +109,7 @@ class WrittenText:
         lines: Sequence[Writing] = ()
         if self._reader.sees_text(subject.pixels):
             lines = self._reader.read(subject.pixels)
-            if sum(character.isalnum() for line in lines for character in line.text) < MIN_LETTERS:
+            if letters(lines) < MIN_LETTERS:
                 lines = ()
         return Finding(
             writings=tuple(lines),
@@ -120,11 +117,16 @@ class WrittenText:
         )
 
 
+def letters(lines: Sequence[Writing]) -> int:
+    """Letters and digits, in any script, in all lines together."""
+    return sum(character.isalnum() for line in lines for character in line.text)
+
+
 def _loaded_engine() -> Any:
     from rapidocr_onnxruntime import RapidOCR
 
     return RapidOCR(
-        text_score=MIN_CONFIDENCE,
+        text_score=GLANCE_CONFIDENCE,
         det_limit_side_len=_GRID,  # the picture comes in the size that it is to be read in
         intra_op_num_threads=1,
         inter_op_num_threads=1,

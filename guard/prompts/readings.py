@@ -1,0 +1,25 @@
+"""All the ways to read a prompt. The score of a prompt is the worst over them."""
+
+from guard.prompts.decode import decoded
+from guard.prompts.fold import fold
+from guard.prompts.reading import Reading
+from guard.prompts.repair import repair
+from guard.prompts.vocabulary import Vocabulary
+
+
+def readings_of(text: str, vocabulary: Vocabulary) -> list[Reading]:
+    """The plain (folded) reading first, then what repairing and decoding add to it.
+
+    Every reading is folded and points back at ``text``. An ordinary prompt has one reading.
+    """
+    typed = Reading.of(text)
+    plain = fold(typed)
+    found = [plain]
+    repaired = repair(plain, vocabulary)
+    if repaired is not plain:
+        found.append(repaired)
+    for each in decoded(typed, vocabulary):
+        further = repair(fold(each), vocabulary)
+        if all(further.text != known.text for known in found):
+            found.append(further)
+    return found

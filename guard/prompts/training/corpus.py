@@ -1,0 +1,124 @@
+"""Labelled prompts, read from ``DIR/*.jsonl.gz``, and how they are split.
+
+One JSON object a line: text, unsafe (true, false, or null for not labelled), categories,
+image_prompt, source, detail. Prompts are split by family of sources, never by row: sources that
+were made together, or by one model, are left out together.
+"""
+
+import gzip
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.categories import CORE_CATEGORIES
+from policies.errors import WrongUse
+
+FAMILIES = {
+    "copro_train": "copro", "copro_test": "copro",
+    "overt_safe": "overt", "overt_pair_safe": "overt", "overt_unsafe": "overt",
+    "user_imagereward": "overt",
+    "civitai": "communities", "discord": "communities", "coco": "communities",
+    "geneval": "communities",
+    "ailuminate": "requests", "harmbench": "requests", "sst": "requests",
+    "strongreject": "requests", "user_pickapic": "requests",
+    "davidson": "posts", "hatecheck": "posts", "surge_tox": "posts", "toxigen": "posts",
+    "user_krea": "posts",
+}  # fmt: skip
+"""Which sources are left out of training together: five families, each with benign prompts."""
+EVALUATION_ONLY = frozenset({"user_krea"})  # no licence that would allow training
+
+# Labelled by the picture that a model made of them, not by what they ask for: many are harmless.
+_UNRELIABLE = {("civitai", "other")}
+
+
+class Prompt(NamedTuple):
+    """One labelled prompt. ``unsafe`` speaks of the core categories only; None: nobody knows."""
+
+    text: str
+    source: str
+    family: str
+    unsafe: bool | None
+    categories: frozenset[str]
+    image_prompt: bool
+
+
+class CorpusMissing(WrongUse):
+    """The directory holds no prompts."""
+
+
+def read(directory: Path, most: int, seed: int) -> list[Prompt]:
+    """At most ``most`` distinct prompts of each source and label, drawn at random.
+
+    The limit balances the sources, so that none of them decides what harm looks like.
+    Raises CorpusMissing.
+    """
+    groups: dict[tuple[str, bool], dict[str, Prompt]] = {}
+    for path in sorted(directory.glob("*.jsonl.gz")):
+        for prompt in _rows(path):
+            groups.setdefault((prompt.source, bool(prompt.unsafe)), {})[prompt.text] = prompt
+    if not groups:
+        raise CorpusMissing(f"No *.jsonl.gz with prompts in {directory}; name the right --data.")
+    rng = random.Random(seed)  # noqa: S311 - reproducible draws, no secret
+    return [
+        prompt
+        for group in groups.values()
+        for prompt in rng.sample(list(group.values()), min(most, len(group)))
+    ]
+
+
+def _rows(path: Path) -> Iterator[Prompt]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            categories = frozenset(row["categories"] or ())
+            unsafe = row["unsafe"]
+            if unsafe and not categories & set(CORE_CATEGORIES):
+                continue  # likeness, trademarks, privacy: not what these heads are about
+            if (row["source"], row["detail"]) in _UNRELIABLE:
+                continue
+            family = FAMILIES.get(row["source"], row["source"])
+            image_prompt = bool(row["image_prompt"])
+            yield Prompt(row["text"], row["source"], family, unsafe, categories, image_prompt)
+
+
+_MERSENNE = (1 << 31) - 1  # a prime above all buckets
+_BANDS = 4
+_ROWS = 3  # of a band; a pair of 80 % Jaccard similarity shares one of the bands with p = .94
+
+
+def clusters(feature_rows: list[NDArray[np.int64]], seed: int) -> NDArray[np.int64]:
+    """(N,) a cluster number for each row; near-duplicates share one (MinHash with banding).
+
+    ``feature_rows``: the distinct feature buckets of each text (Broder 1997).
+    """
+    rng = np.random.default_rng(seed)
+    lengths = np.array([max(len(row), 1) for row in feature_rows])
+    flat = np.concatenate([row if len(row) else np.zeros(1, np.int64) for row in feature_rows])
+    starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    parent = np.arange(len(feature_rows))
+    for _ in range(_BANDS):
+        band = np.zeros(len(feature_rows), dtype=np.int64)
+        for _ in range(_ROWS):
+            a, b = rng.integers(1, _MERSENNE, 2)
+            band = band * 1_000_003 + np.minimum.reduceat((flat * a + b) % _MERSENNE, starts)
+        order = np.argsort(band, kind="stable")
+        same = np.flatnonzero(band[order][1:] == band[order][:-1])
+        for i in same:
+            _join(parent, int(order[i]), int(order[i + 1]))
+    return np.array([_root(parent, i) for i in range(len(parent))])
+
+
+def _root(parent: NDArray[np.int64], i: int) -> int:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = int(parent[i])
+    return i
+
+
+def _join(parent: NDArray[np.int64], a: int, b: int) -> None:
+    parent[_root(parent, a)] = _root(parent, b)

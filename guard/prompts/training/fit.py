@@ -1,0 +1,89 @@
+"""Fitting: L2-regularised logistic regressions for all heads at once, and Platt's sigmoids."""
+
+import sys
+import time
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+from scipy.special import expit
+
+from guard.prompts.linear import Platt
+
+Array = NDArray[np.float32]
+
+_MEMORY = 6  # pairs of vectors that L-BFGS keeps
+
+
+class Weights(NamedTuple):
+    """``weights``: (F, H); ``bias``: (H,)."""
+
+    weights: Array
+    bias: Array
+
+
+class _OutOfTime(Exception):
+    """Raised within the optimiser to stop it."""
+
+
+def logistic(
+    inputs: csr_matrix, targets: Array, importance: Array, strength: float, steps: int,
+    deadline: float,
+) -> Weights:  # fmt: skip
+    """Minimises weighted log loss + |w|^2 / (2 strength) by L-BFGS.
+
+    ``inputs``: (N, F); ``targets``: (N, H) in {0, 1}; ``importance``: (N, H) >= 0. Stops after
+    ``steps`` iterations or at ``deadline`` (monotonic seconds), with the best point so far.
+    """
+    features, heads = inputs.shape[1], targets.shape[1]
+    transposed = inputs.T.tocsr()
+    # Every row pulls at a bias and few at a weight: start it where it belongs and damp its steps.
+    share = ((importance * targets).sum(axis=0) / importance.sum(axis=0)).clip(1e-3, 1 - 1e-3)
+    damping = 2 / np.sqrt(len(targets))
+    start = np.zeros((features + 1, heads))
+    start[-1] = np.log(share / (1 - share)) / damping
+    latest = start.ravel()
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        both = flat.reshape(features + 1, heads)
+        weights = both[:-1].astype(np.float32)
+        logits = inputs @ weights + (both[-1] * damping).astype(np.float32)
+        gap = importance * (expit(logits) - targets)
+        data = float((importance * (np.logaddexp(0, logits) - targets * logits)).sum())
+        gradient = np.empty_like(both)
+        gradient[:-1] = transposed @ gap + weights / strength
+        gradient[-1] = gap.sum(axis=0) * damping
+        return data + float((weights**2).sum()) / (2 * strength), gradient.ravel()
+
+    def watch(flat: NDArray[np.float64]) -> None:
+        latest[:] = flat
+        if time.monotonic() > deadline:
+            raise _OutOfTime
+
+    try:
+        found = minimize(
+            loss, latest.copy(), jac=True, method="L-BFGS-B", callback=watch,
+            options={"maxiter": steps, "maxcor": _MEMORY},
+        ).x  # fmt: skip
+    except _OutOfTime:
+        print("the budget ended before the fit did", file=sys.stderr)
+        found = latest
+    both = found.reshape(features + 1, heads).astype(np.float32)
+    return Weights(both[:-1], both[-1] * np.float32(damping))
+
+
+def platt(logits: Array, targets: NDArray[np.bool_], importance: Array) -> Platt:
+    """The sigmoid over logits that minimises weighted log loss (Platt 1999), all (N,)."""
+    scale = float(importance.sum())
+
+    def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scaled = np.exp(point[0]) * logits + point[1]
+        gap = importance * (expit(scaled) - targets)
+        data = float((importance * (np.logaddexp(0, scaled) - targets * scaled)).sum())
+        slope = float((gap * logits).sum() * np.exp(point[0]))
+        return data / scale, np.array([slope, float(gap.sum())]) / scale
+
+    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B").x
+    return Platt(slope=float(np.exp(found[0])), offset=float(found[1]))

@@ -1,0 +1,10 @@
+"""One assessor for all tests of this folder: loading is not what they are about."""
+
+import pytest
+
+from guard.prompts import LinearPromptAssessor, load_assessor
+
+
+@pytest.fixture(scope="session")
+def assessor() -> LinearPromptAssessor:
+    return load_assessor()

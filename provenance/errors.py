@@ -9,7 +9,10 @@
     │   ├── LedgerEntryNotFound   2 / 404
     │   ├── EventInvalid          2 / 422   a body that may not or cannot stand in the ledger
     │   ├── EventConflict         2 / 409   one id for two different events
-    │   └── ProofInvalid          1 / 422   a proof, note or export that does not verify
+    │   ├── ProofInvalid          1 / 422   a proof, note or export that does not verify
+    │   ├── SubjectForgotten      2 / 410   a person's data whose key was destroyed
+    │   ├── KeyCopyRefused        2 / 409   a copy of subjects' keys that would bring somebody back
+    │   └── RetentionInvalid      2 / 422   a plan that does not say how long a kind is kept
     └── Unavailable
         └── ProvenanceUnavailable 4 / 503   no picture may be delivered
             ├── WatermarkFailed
@@ -78,6 +81,27 @@ class ProofInvalid(WrongUse):
     exit_code = 1
     http_status = 422
     code = "proof_invalid"
+
+
+class SubjectForgotten(WrongUse):
+    """A person's data was asked for or added to after its key was destroyed."""
+
+    http_status = 410
+    code = "subject_forgotten"
+
+
+class KeyCopyRefused(WrongUse):
+    """A copy of the keys of subjects is expired, older than a withdrawal, or not wanted here."""
+
+    http_status = 409
+    code = "key_copy_refused"
+
+
+class RetentionInvalid(WrongUse):
+    """A retention plan that does not parse, or a kind of event that it does not name."""
+
+    http_status = 422
+    code = "retention_invalid"
 
 
 class ProvenanceUnavailable(Unavailable):

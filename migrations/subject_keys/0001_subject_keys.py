@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    size = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     op.create_table(
         "subject_key",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -23,12 +23,13 @@ def upgrade() -> None:
     op.create_table(
         "settlement",
         sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
-        sa.Column("size", size, nullable=False),
-        sa.Column("residue", sa.Boolean, nullable=False),
+        sa.Column("size", number, nullable=False),
+        sa.Column("deleted", number, nullable=False),
+        sa.Column("rewritten", number, nullable=False),
     )
     op.create_table(
         "copy",
         sa.Column("made_at", sa.String(27), primary_key=True),
         sa.Column("expires_at", sa.String(27), nullable=False),
     )
-    op.execute("INSERT INTO settlement (id, size, residue) VALUES (1, 0, false)")
+    op.execute("INSERT INTO settlement (id, size, deleted, rewritten) VALUES (1, 0, 0, 0)")

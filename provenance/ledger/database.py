@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, exc, make_url, text
@@ -33,6 +33,10 @@ _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 class Database:
     """An existing database. Connections are opened when first needed and kept in a pool."""
+
+    holds: ClassVar = "ledger"  # as messages call it
+    revision: ClassVar = REVISION
+    upgrade: ClassVar = "python -m migrations URL"
 
     def __init__(self, url: str) -> None:
         """Raises ``LedgerUnavailable`` for a URL that names no ledger of ours."""
@@ -116,16 +120,16 @@ class Database:
                 found = None
         if found is None:
             raise LedgerUnavailable(
-                f"{self.name} holds no ledger yet; make one with: wardmark init"
+                f"{self.name} holds no {self.holds} yet; make one with: wardmark init"
             )
-        if found < REVISION:
+        if found < self.revision:
             raise LedgerUnavailable(
-                f"The ledger {self.name} has schema {found}, this version needs {REVISION}. "
-                "Back it up, then run: python -m migrations URL"
+                f"The {self.holds} {self.name} has schema {found}, this version needs "
+                f"{self.revision}. Back it up, then run: {self.upgrade}"
             )
-        if found > REVISION:
+        if found > self.revision:
             raise LedgerUnavailable(
-                f"The ledger {self.name} has schema {found}, newer than {REVISION}: "
+                f"The {self.holds} {self.name} has schema {found}, newer than {self.revision}: "
                 "it was written by a later version. Upgrade Wardmark."
             )
 
@@ -135,7 +139,7 @@ class Database:
             yield
         except exc.IntegrityError as error:
             raise LedgerCorrupt(
-                f"The ledger {self.name} refused a row ({error.orig}): something that is not "
+                f"The {self.holds} {self.name} refused a row ({error.orig}): something that is not "
                 "accounted for stands in its place. Run: wardmark ledger verify"
             ) from error
         except exc.DBAPIError as error:
@@ -149,10 +153,12 @@ class Database:
         code = error.orig.sqlite_errorname if isinstance(error.orig, sqlite3.Error) else ""
         if code.startswith(_DAMAGED):
             return LedgerCorrupt(
-                f"The ledger {self.name} is damaged ({error.orig}); restore it from a backup."
+                f"The {self.holds} {self.name} is damaged ({error.orig}); restore it from a backup."
             )
         advice = next((a for name, a in _ADVICE.items() if code.startswith(name)), "")
-        return LedgerUnavailable(f"The ledger {self.name} fails: {error.orig}. {advice}".rstrip())
+        return LedgerUnavailable(
+            f"The {self.holds} {self.name} fails: {error.orig}. {advice}".rstrip()
+        )
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -179,8 +185,10 @@ def _sqlite_engine(url: URL) -> Engine:
     @hooks.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A writer takes the lock before it reads the head, so that two never extend the same one.
-        appending = connection.get_execution_options().get("wardmark_appending", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if appending else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("wardmark_outside", False):  # of any transaction, as VACUUM must run
+            appending = options.get("wardmark_appending", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if appending else "BEGIN")
 
     return engine
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from provenance.ledger import tables
 from provenance.ledger.event import FORMAT, Draft, Entry, Event, format_time, leaf, parse_time
@@ -40,11 +40,24 @@ def find(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Entry, s
     return found
 
 
-def read(connection: Connection, *, first: int, kind: str | None, limit: int) -> list[Entry]:
-    """Up to ``limit`` entries from index ``first`` on, in order."""
+def read(
+    connection: Connection,
+    *,
+    first: int,
+    end: int | None = None,
+    kind: str | None,
+    mentioning: str | None = None,
+    limit: int,
+) -> list[Entry]:
+    """Up to ``limit`` entries from index ``first`` on and before ``end``, in order."""
     query: Select[Any] = select(*_COLUMNS).where(_c.seq >= first)
+    if end is not None:
+        query = query.where(_c.seq < end)
     if kind is not None:
         query = query.where(_c.kind == kind)
+    if mentioning is not None:
+        find = func.instr if connection.dialect.name == "sqlite" else func.strpos
+        query = query.where(find(_c.body, mentioning) > 0)
     return [_entry(row) for row in connection.execute(query.order_by(_c.seq).limit(limit))]
 
 

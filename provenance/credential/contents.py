@@ -79,18 +79,16 @@ class SignatureInfo(NamedTuple):
     algorithm: str | None
     common_name: str | None
     organisation: str | None
-    serial: str | None
 
 
 def signature_of(report: Json) -> SignatureInfo:
-    """The ``signature_info`` that ``read`` took over from c2pa's short report."""
-    info = _map(report.get("signature_info"))
+    """The signature of the active manifest."""
+    info = _map(_active(report)[1].get("signature"))
     return SignatureInfo(
         time=_text(info.get("time")),
         algorithm=_text(info.get("alg")),
         common_name=_text(info.get("common_name")),
         organisation=_text(info.get("issuer")),
-        serial=_text(info.get("cert_serial_number")),
     )
 
 

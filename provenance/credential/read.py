@@ -126,15 +126,12 @@ def _report(data: bytes, kind: str, trust: TrustAnchors, store: bytes | None = N
         with c2pa.Reader(
             kind, io.BytesIO(data), manifest_data=store, context=context(trust)
         ) as reader:
-            report: dict[str, object] = orjson.loads(reader.detailed_json())
-            summary = orjson.loads(reader.json())
+            report: Json = orjson.loads(reader.detailed_json())
+            return report
     except c2pa.C2paError as error:
         return f"the credential cannot be read ({error})"
     except (orjson.JSONDecodeError, UnicodeDecodeError):
         return "the credential cannot be read (its statements are not text)"
-    # Only the short form carries the time of the signature.
-    manifest = summary.get("manifests", {}).get(summary.get("active_manifest"), {})
-    return {**report, "signature_info": manifest.get("signature_info", {})}
 
 
 def _judge(
@@ -230,7 +227,7 @@ def _signer(
             organisation=signature.organisation,
             issuer=None,
             algorithm=signature.algorithm,
-            serial=signature.serial,
+            serial=None,
         )
     leaf = chain[0]
     development = own.development or is_development(leaf)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from provenance.keys import KeySigner, TrustAnchors
@@ -30,9 +30,10 @@ class Authority:
         *,
         starts: timedelta = -DAY,
         ends: timedelta = 90 * DAY,
+        key: ed25519.Ed25519PrivateKey | None = None,
     ) -> KeySigner:
         """A leaf with these purposes, valid between two moments counted from now."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         leaf = self._issue(
             self._name("signer"), key.public_key(), purposes=purposes, starts=starts, ends=ends
         )
@@ -49,7 +50,7 @@ class Authority:
     def _issue(
         self,
         subject: x509.Name,
-        public: ec.EllipticCurvePublicKey,
+        public: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey,
         *,
         ca: bool = False,
         purposes: Sequence[ObjectIdentifier] = (),

@@ -134,9 +134,10 @@ def test_an_expired_certificate_makes_no_credential() -> None:
 
 
 def test_ed25519_signs_too() -> None:
-    key = ed25519.Ed25519PrivateKey.generate()
-    assert KeySigner(key, b"").alg is Algorithm.ED25519
-    assert len(KeySigner(key, b"").sign(b"claim")) == 64
+    authority = Authority()
+    signer = authority.signer(key=ed25519.Ed25519PrivateKey.generate())
+    assert signer.alg is Algorithm.ED25519
+    assert read(sign(encoded(), "image/png", claims(), signer).data, authority.trust).proves
 
 
 def test_a_key_is_not_shown(signer: KeySigner) -> None:

@@ -134,7 +134,7 @@ def load_annotations(path: Path, workspace: Path) -> Annotations:
             _read(connection, path)
             columns, attributes, unused = _columns(connection, path)
             _canonical(connection, columns)
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             reason = str(error).split("\n", 1)[0]
             raise AnnotationsInvalid(
                 f"{path.name} cannot be read: {reason}. Write it as UTF-8 CSV with a header."

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime
 from hashlib import file_digest
 from importlib.metadata import version
@@ -41,13 +41,13 @@ from datasets_audit.shards import (
     ShardWriter,
     in_shards,
     inspect_batch,
+    version_root,
     write_findings,
 )
 from datasets_audit.sources import Source, open_source
 from datasets_audit.tallies import consent_counts, finding_groups, licence_counts, summarise
 from policies.frameworks import load_frameworks
 from provenance.errors import OutputFailed
-from provenance.ledger.merkle import leaf_hash, root_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -109,7 +109,8 @@ def audit(
         )
         folder = stack.enter_context(_whole_or_absent(Path(out) if out else workspace / "report"))
         writer = ShardWriter(folder, stated, terms)
-        inspected = _counted(spread.map(inspect_batch, given.batches()), count, tick)
+        passing = stack.enter_context(closing(spread.map(inspect_batch, given.batches())))
+        inspected = _counted(passing, count, tick)
         shards = [
             writer.write(number, pictures) for number, pictures in enumerate(in_shards(inspected))
         ]
@@ -172,10 +173,9 @@ def _measure(
     groups = finding_groups(connection)
     values = {figure.id: figure.value for figure in figures}
     measured = Measured(values, balance, terms.use, recorded)
-    roots = [leaf_hash(bytes.fromhex(shard.root)) for shard in shards]
     return AuditReport(
         name=name,
-        root=root_of(roots).hex(),
+        root=version_root(shards).hex(),
         as_of=terms.as_of,
         use=terms.use,
         summary=summarise(values, groups),

@@ -1,6 +1,6 @@
 """From the rows of annotations that speak of a picture to the one sample that is audited."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -69,8 +69,8 @@ def combine(
     first = rows[0].row if rows else None
     listed = ", ".join(str(row.row) for row in rows)
 
-    def agreed(what: str, read: Callable[[Declaration], Value | None]) -> Value | None:
-        values = {value for row in rows if (value := read(row)) is not None}
+    def agreed(what: str, said: Iterable[Value | None]) -> Value | None:
+        values = {value for value in said if value is not None}
         if len(values) > 1:
             findings.append(
                 Finding("annotation_contradicted", key, first, f"{what} in rows {listed}")
@@ -82,14 +82,14 @@ def combine(
     if consent.contradicted:
         detail = f"rows {listed}; taken as {consent.state}"
         findings.append(Finding("consent_contradicted", key, first, detail))
-    stated = agreed("licence", lambda row: row.licence)
+    stated = agreed("licence", (row.licence for row in rows))
     licence = classify(stated)
-    subject = agreed("subject_id", lambda row: row.subject_id)
+    subject = agreed("subject_id", (row.subject_id for row in rows))
     attributes: dict[str, str] = {}
     origins: dict[str, str] = {}
     for name in sorted({name for row in rows for name in row.attributes}):
-        value = agreed(f"attr.{name}", lambda row, name=name: row.attributes.get(name))  # type: ignore[misc]
-        origin = agreed(f"attr_origin.{name}", lambda row, name=name: row.origins.get(name))  # type: ignore[misc]
+        value = agreed(f"attr.{name}", (row.attributes.get(name) for row in rows))
+        origin = agreed(f"attr_origin.{name}", (row.origins.get(name) for row in rows))
         if value is None:
             continue
         if origin == AttributeOrigin.MODEL_INFERRED and name.lower() in SENSITIVE:
@@ -98,10 +98,10 @@ def combine(
         attributes[name] = value
         if origin is not None:
             origins[name] = origin
-    creator = agreed("creator", lambda row: row.creator)
-    caption = agreed("caption", lambda row: row.caption)
-    split = agreed("split", lambda row: row.split)
-    source_url = agreed("source_url", lambda row: row.source_url)
+    creator = agreed("creator", (row.creator for row in rows))
+    caption = agreed("caption", (row.caption for row in rows))
+    split = agreed("split", (row.split for row in rows))
+    source_url = agreed("source_url", (row.source_url for row in rows))
     if len(rows) > 1 and not findings:
         findings.append(Finding("annotation_repeated", key, first, f"rows {listed}"))
     sample = Sample(

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -20,8 +20,11 @@ BATCHES_AHEAD: Final = 4  # for each worker; bounds memory while nobody waits
 class Engine(Protocol):
     """Runs a pure function over work, anywhere, and yields the results in the order of the work."""
 
-    def map(self, function: Callable[[Work], Result], work: Iterable[Work]) -> Iterator[Result]:
-        """``function`` must be importable by name, work and results picklable."""
+    def map(self, function: Callable[[Work], Result], work: Iterable[Work]) -> Generator[Result]:
+        """``function`` must be importable by name, work and results picklable.
+
+        Close it to stop early: what runs is then let finish, and no more is begun.
+        """
         ...
 
 
@@ -34,7 +37,7 @@ class LocalEngine:
     def __init__(self, workers: int) -> None:
         self._workers = workers
 
-    def map(self, function: Callable[[Work], Result], work: Iterable[Work]) -> Iterator[Result]:
+    def map(self, function: Callable[[Work], Result], work: Iterable[Work]) -> Generator[Result]:
         """Results in order. Raises WorkerLost if a worker process dies."""
         if self._workers <= 1:
             yield from map(function, work)
@@ -53,7 +56,8 @@ class LocalEngine:
         except BrokenProcessPool as error:
             raise WorkerLost(
                 "A worker process ended in the middle of the pass (killed, or out of memory). "
-                "Nothing was written; try again with one worker to see which picture it is."
+                "Nothing was written; try again with workers=1. A script of your own must call "
+                "this below if __name__ == '__main__'."
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -90,7 +90,7 @@ _PLANTED = {
     "duplicate_near": 2,
     "split_leak": 1,
     "picture_damaged": 1,
-    "picture_not-a-picture": 1,
+    "picture_not_a_picture": 1,
     "picture_empty": 1,
     "picture_dark": 1,
     "picture_light": 1,

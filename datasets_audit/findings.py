@@ -97,7 +97,7 @@ KINDS: Final[dict[str, FindingKind]] = {
         "What cannot be read was not audited.",
         "Check permissions and paths, then audit again.",
     ),
-    "picture_too-large": FindingKind(
+    "picture_too_large": FindingKind(
         _S, "Pictures exceed the size limit and were not decoded",
         "A few bytes can unfold into more memory than there is.",
         "Scale these pictures down or remove them.",
@@ -107,7 +107,7 @@ KINDS: Final[dict[str, FindingKind]] = {
         "A loader fails on them or fills in grey.",
         "Fetch these pictures again or remove them.",
     ),
-    "picture_not-a-picture": FindingKind(
+    "picture_not_a_picture": FindingKind(
         _S, "Files are not pictures, whatever their names say",
         "A loader fails on them, and they may be something else in disguise.",
         "Look at what they are and remove them.",

@@ -34,9 +34,9 @@ class Problem(StrEnum):
 
     UNREADABLE = "unreadable"  # the bytes could not be had: permissions, a path that leads nowhere
     EMPTY = "empty"
-    NOT_A_PICTURE = "not-a-picture"
+    NOT_A_PICTURE = "not_a_picture"
     DAMAGED = "damaged"  # begins as a picture and is cut short or broken
-    TOO_LARGE = "too-large"  # more pixels or bytes than we decode
+    TOO_LARGE = "too_large"  # more pixels or bytes than we decode
 
 
 @dataclass(frozen=True, slots=True)

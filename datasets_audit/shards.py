@@ -16,12 +16,12 @@ from datasets_audit.inspection import Inspection, inspect, unreadable
 from datasets_audit.report import Shard
 from datasets_audit.sample import Row, rows_root, schema, to_row
 from datasets_audit.sources import Batch
+from provenance.ledger.merkle import leaf_hash, root_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_SAMPLES: Final = 4_096
-ROOT_DOMAIN: Final = b"wardmark-audit-root/1\x00"
 
 
 class Inspected(NamedTuple):
@@ -91,6 +91,11 @@ class ShardWriter:
             bytes=sum(picture.inspection.bytes for picture in pictures),
             root=rows_root(rows).hex(),
         )
+
+
+def version_root(shards: Sequence[Shard]) -> bytes:
+    """RFC 6962 root, 32 bytes, over the roots of the shards in order: the version's identity."""
+    return root_of([leaf_hash(bytes.fromhex(shard.root)) for shard in shards])
 
 
 def write_findings(findings: Iterable[Finding], path: Path) -> None:

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,14 @@ import pytest
 import rfc8785
 
 import migrations
-from datasets_audit import AuditReport, DeclaredUse, audit, load_report, recompute
+from datasets_audit import (
+    AuditReport,
+    DeclaredUse,
+    audit,
+    check_report,
+    load_report,
+    recompute,
+)
 from datasets_audit.errors import AnnotationsInvalid, EngineUnknown, OutputOccupied
 from datasets_audit.example import Example, make_example
 from datasets_audit.recording import report_digest
@@ -86,6 +93,36 @@ def test_a_changed_row_is_noticed_by_a_figure_and_by_the_root(
     pq.write_table(type(table).from_pylist(rows, table.schema), path)
     assert {a.figure.id for a in recompute(copy) if not a.agrees} >= {"consent.withdrawn", "usable"}
     assert rows_root(rows).hex() != report.shards[0].root
+
+
+def test_a_report_that_holds_has_no_discrepancy(report: AuditReport, out: Path) -> None:
+    assert check_report(out) == []
+
+
+def test_every_kind_of_tampering_has_its_name(
+    report: AuditReport, out: Path, tmp_path: Path
+) -> None:
+    def tampered(change: Callable[[Path], object]) -> set[str]:
+        copy = tmp_path / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(out, copy)
+        change(copy)
+        return {one.what for one in check_report(copy)}
+
+    def edit_row(copy: Path) -> None:
+        path = copy / report.shards[0].file
+        table = pq.read_table(path)
+        rows = [row | {"consent": "declared"} for row in table.to_pylist()]
+        pq.write_table(type(table).from_pylist(rows, table.schema), path)
+
+    def edit_report(copy: Path) -> None:
+        path = copy / "report.json"
+        path.write_text(path.read_text().replace("Consent was withdrawn", "All is well"))
+
+    shard = report.shards[0].file
+    assert {shard, f"root of {shard}", "consent.withdrawn"} <= tampered(edit_row)
+    assert tampered(edit_report) == {"report.json"}
+    assert tampered(lambda copy: (copy / "attribution.csv").unlink()) == {"attribution.csv"}
 
 
 def test_figures_agree_with_the_balance_that_is_shown(report: AuditReport) -> None:

@@ -1,0 +1,67 @@
+"""Whether a report still says what its files say: roots, digests and figures, all made anew."""
+
+from hashlib import file_digest
+from pathlib import Path
+from typing import NamedTuple
+
+from datasets_audit.figures import load_report, recompute
+from datasets_audit.recording import report_digest
+from datasets_audit.report import AuditReport
+from datasets_audit.sample import rows_root
+from datasets_audit.shards import version_root
+
+
+class Discrepancy(NamedTuple):
+    """Something that does not agree: what it is, as the report has it, and as it is now."""
+
+    what: str
+    reported: str
+    found: str
+
+
+def check_report(folder: Path) -> list[Discrepancy]:
+    """Everything in which the report in ``folder`` and the files beside it disagree.
+
+    Empty if all holds: every file's digest, every shard's root, the version's root, every figure,
+    and the digest that the ledger has. That the ledger has it, ``Ledger.prove`` shows. Raises
+    SourceInvalid if there is no report.
+    """
+    report = load_report(folder)
+    found = [*_files(report, folder)]
+    if not any(one.found == "absent" for one in found):
+        found += _roots(report, folder)
+        found += [
+            Discrepancy(answer.figure.id, str(answer.figure.value), str(answer.now))
+            for answer in recompute(folder)
+            if not answer.agrees
+        ]
+    if report.ledger and report_digest(report) != report.ledger.digest:
+        found.append(Discrepancy("report.json", report.ledger.digest, report_digest(report)))
+    return found
+
+
+def _files(report: AuditReport, folder: Path) -> list[Discrepancy]:
+    found = []
+    for name, reported in report.files.items():
+        path = folder / name
+        digest = "absent"
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = file_digest(file, "sha256").hexdigest()
+        if digest != reported:
+            found.append(Discrepancy(name, reported, digest))
+    return found
+
+
+def _roots(report: AuditReport, folder: Path) -> list[Discrepancy]:
+    import pyarrow.parquet as pq
+
+    found = []
+    for shard in report.shards:
+        root = rows_root(pq.read_table(folder / shard.file).to_pylist()).hex()
+        if root != shard.root:
+            found.append(Discrepancy(f"root of {shard.file}", shard.root, root))
+    whole = version_root(report.shards).hex()
+    if whole != report.root:
+        found.append(Discrepancy("root of the version", report.root, whole))
+    return found

@@ -1,16 +1,13 @@
 """The ledger: events in, proofs out."""
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from provenance.errors import (
-    EventConflict,
     EventInvalid,
     LedgerCorrupt,
     LedgerEntryNotFound,
@@ -20,29 +17,21 @@ from provenance.errors import (
 from provenance.ledger import journal, records, tables
 from provenance.ledger.checkpoint import Checkpoint
 from provenance.ledger.database import Database, sqlite_path
-from provenance.ledger.event import Draft, Entry, Event, Json, draft, format_time, parse_time
+from provenance.ledger.event import Draft, Entry, Event, Json, draft
 from provenance.ledger.exports import write_export
+from provenance.ledger.heads import head_at, some_head
 from provenance.ledger.key import LedgerKey, load_verifier, verifier_path
 from provenance.ledger.merkle import (
-    EMPTY_ROOT,
-    Frontier,
     consistency_path,
     inclusion_path,
 )
 from provenance.ledger.note import VerifierKey
 from provenance.ledger.proof import ConsistencyProof, InclusionProof, encode_path
 from provenance.ledger.report import LedgerReport
-from provenance.ledger.tiles import StoredTiles, tile_row
+from provenance.ledger.sequencer import Sequencer
+from provenance.ledger.tiles import StoredTiles
 from provenance.ledger.verification import Progress, verify
 from provenance.record import Record
-
-
-class _Head(NamedTuple):
-    """The tree as of the last checkpoint, and the time of its last entry."""
-
-    frontier: Frontier
-    root: bytes
-    at: str
 
 
 class Ledger:
@@ -65,23 +54,15 @@ class Ledger:
         ``ledger.key`` to append, else ``ledger.pub`` to verify. Raises ``LedgerUnavailable``.
         """
         self._database = Database(url)
-        self._key = key
-        self._verifier = key.public if key else None
         path = sqlite_path(self._database.url)
+        self._verifier = None
         if key is None and path is not None:
-            self._use_keys_beside(path.with_suffix(".key"))
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._head: _Head | None = None
+            key, self._verifier = _keys_beside(path.with_suffix(".key"))
+        if key is not None:
+            self._verifier = key.public
+        self._sequencer = Sequencer(self._database, key, clock) if key else None
         self._fingerprints = records.Fingerprints()
         self._database.check_revision()
-
-    def _use_keys_beside(self, path: Path) -> None:
-        if path.exists():
-            self._key = LedgerKey.load(path)
-            self._verifier = self._key.public
-        elif verifier_path(path).exists():
-            self._verifier = load_verifier(verifier_path(path))
 
     def __enter__(self) -> "Ledger":
         return self
@@ -137,83 +118,16 @@ class Ledger:
         return entry
 
     def _commit(self, drafts: Sequence[Draft], rows: Mapping[str, Record]) -> list[Entry]:
-        if self._key is None:
+        if self._sequencer is None:
             raise LedgerKeyInvalid(
                 f"{self._database.name} is open for reading only; appending needs the ledger's key."
             )
-        with self._lock:
-            with self._database.appending() as connection:
-                standing = _agreed(journal.find(connection, [d.event.id for d in drafts]), drafts)
-                fresh = list({d.event.id: d for d in drafts if d.event.id not in standing}.values())
-                if not fresh:
-                    return [standing[d.event.id] for d in drafts]
-                head = self._current(connection)
-                first = head.frontier.size
-                # A clock that jumped back must not put an entry before the one it follows.
-                at = max(format_time(self._clock()), head.at)
-                laid = journal.lay_out(fresh, first, at)
-                frontier = head.frontier.copy()
-                tiles = frontier.extend([row[-1] for row in laid])
-                checkpoint = self._key.sign_checkpoint(frontier.size, frontier.root())
-                root = bytes.fromhex(checkpoint.root)
-                insert = self._database.insert
-                insert(connection, tables.event, laid)
-                if tiles:
-                    insert(connection, tables.tile, [tile_row(tile) for tile in tiles])
-                head_row = (checkpoint.size, root, checkpoint.note)
-                insert(connection, tables.checkpoint, [head_row])
-                for seq, d in enumerate(fresh, first):
-                    if d.event.id in rows:
-                        row = records.row_of(rows[d.event.id], seq)
-                        insert(connection, tables.record, [row])
-            self._head = _Head(frontier, root, at)  # only once the transaction stands
-        time = parse_time(at)
-        entries = standing | {
-            d.event.id: Entry(row[0], time, d.event, row[-1].hex())
-            for d, row in zip(fresh, laid, strict=True)
-        }
-        return [entries[d.event.id] for d in drafts]
-
-    def _current(self, connection: Connection) -> _Head:
-        """The head to extend: the one in memory, unless another process has moved on."""
-        checkpoint = self._last_checkpoint(connection)
-        size = checkpoint.size if checkpoint else 0
-        root = bytes.fromhex(checkpoint.root) if checkpoint else EMPTY_ROOT
-        if self._head and self._head.frontier.size == size and self._head.root == root:
-            return self._head
-        frontier = Frontier.load(StoredTiles(connection, size), size)
-        if frontier.root() != root:
-            raise LedgerCorrupt(
-                f"The entries of {self._database.name} are not those that were signed at size "
-                f"{size}; nothing is appended to it. Run: wardmark ledger verify"
-            )
-        query = select(tables.event.c.at).where(tables.event.c.seq == size - 1)
-        return _Head(frontier, root, connection.execute(query).scalar() or "")
-
-    def _last_checkpoint(self, connection: Connection) -> Checkpoint | None:
-        query = select(tables.checkpoint.c.note).order_by(tables.checkpoint.c.size.desc()).limit(1)
-        note = connection.execute(query).scalar()
-        return None if note is None else self._believed(note)
-
-    def _believed(self, note: str) -> Checkpoint:
-        """A stored checkpoint that our key signed; another key must not carry this ledger on."""
-        try:
-            return Checkpoint.verified(note, self.verifier)
-        except ProofInvalid as error:
-            raise LedgerCorrupt(
-                f"A checkpoint of {self._database.name} is not signed by {self.verifier}: {error}"
-            ) from error
+        return self._sequencer.commit(drafts, rows)
 
     def checkpoint(self) -> Checkpoint:
         """The signed head of the ledger. Raises ``LedgerEntryNotFound`` while it is empty."""
         with self._database.reading() as connection:
-            return self._some_checkpoint(connection)
-
-    def _some_checkpoint(self, connection: Connection) -> Checkpoint:
-        found = self._last_checkpoint(connection)
-        if found is None:
-            raise LedgerEntryNotFound("The ledger is empty: nothing is signed yet.")
-        return found
+            return some_head(connection, self.verifier)
 
     def prove(self, entry_id: str) -> InclusionProof:
         """Proof that the event ``entry_id`` stands in the ledger as of its last checkpoint.
@@ -225,7 +139,7 @@ class Ledger:
             if found is None:
                 raise LedgerEntryNotFound(f"The ledger has no event of the id {entry_id!r}.")
             entry, _ = found
-            head = self._some_checkpoint(connection)
+            head = some_head(connection, self.verifier)
             if entry.index >= head.size:
                 raise LedgerCorrupt(
                     f"Entry {entry.index} stands behind the last checkpoint, of size {head.size}; "
@@ -245,15 +159,10 @@ class Ledger:
         Raises ``LedgerEntryNotFound`` when no checkpoint was signed at that size.
         """
         with self._database.reading() as connection:
-            head = self._some_checkpoint(connection)
-            query = select(tables.checkpoint.c.note).where(tables.checkpoint.c.size == old_size)
-            old = connection.execute(query).scalar()
-            if old is None:
-                raise LedgerEntryNotFound(f"No checkpoint was signed at {old_size} entries.")
+            head = some_head(connection, self.verifier)
+            old = head_at(connection, self.verifier, old_size)
             path = consistency_path(StoredTiles(connection, head.size), old_size, head.size)
-            return ConsistencyProof(
-                old=self._believed(old).note, new=head.note, path=encode_path(path)
-            )
+            return ConsistencyProof(old=old.note, new=head.note, path=encode_path(path))
 
     def entries(
         self,
@@ -262,11 +171,17 @@ class Ledger:
         since: datetime | None = None,
         first: int = 0,
         limit: int | None = None,
+        as_of: Checkpoint | int | None = None,
+        mentioning: str | None = None,
     ) -> Iterator[Entry]:
         """Entries in order: of one ``kind``, recorded at or after ``since``, from index ``first``.
 
-        Reads a page at a time, so that a long iteration holds no lock.
+        ``as_of``: only what stood when that checkpoint was signed, or when there were that many
+        entries. ``mentioning``: only where the body, as canonical JSON, holds this text.
+        Reads a page at a time, so that a long iteration holds no lock. Raises ``ProofInvalid`` for
+        a checkpoint of another history, ``LedgerEntryNotFound`` for one that is yet to come.
         """
+        end = None if as_of is None else self.size_at(as_of)
         if since is not None:
             with self._database.reading() as connection:
                 first = max(first, journal.first_since(connection, self._size(connection), since))
@@ -274,12 +189,42 @@ class Ledger:
         while left is None or left > 0:
             wanted = journal.PAGE if left is None else min(journal.PAGE, left)
             with self._database.reading() as connection:
-                page = journal.read(connection, first=first, kind=kind, limit=wanted)
+                page = journal.read(
+                    connection,
+                    first=first,
+                    end=end,
+                    kind=kind,
+                    mentioning=mentioning,
+                    limit=wanted,
+                )
             yield from page
             if len(page) < wanted:
                 return
             first = page[-1].index + 1
             left = None if left is None else left - len(page)
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        with self._database.reading() as connection:
+            return self._size(connection)
+
+    def size_at(self, as_of: Checkpoint | int) -> int:
+        """How many entries stood then; a checkpoint is held against the one that was signed here.
+
+        Raises ``ProofInvalid``, ``LedgerEntryNotFound``.
+        """
+        if isinstance(as_of, int):
+            if not 0 <= as_of <= self.size:
+                raise LedgerEntryNotFound(f"The ledger has {self.size} entries, not {as_of}.")
+            return as_of
+        with self._database.reading() as connection:
+            signed = head_at(connection, self.verifier, as_of.size)
+        if (signed.origin, signed.root) != (as_of.origin, as_of.root):
+            raise ProofInvalid(
+                f"The checkpoint of {as_of.size} entries is of another history than this ledger's."
+            )
+        return signed.size
 
     @staticmethod
     def _size(connection: Connection) -> int:
@@ -293,7 +238,7 @@ class Ledger:
         Raises ``LedgerEntryNotFound`` while the ledger is empty.
         """
         with self._database.reading() as connection:
-            yield from write_export(connection, self._some_checkpoint(connection))
+            yield from write_export(connection, some_head(connection, self.verifier))
 
     def verify(
         self,
@@ -335,12 +280,9 @@ class Ledger:
         return record, distance
 
 
-def _agreed(found: Mapping[str, tuple[Entry, str]], drafts: Sequence[Draft]) -> dict[str, Entry]:
-    """The entries that stand already. Raises ``EventConflict`` where an id means two events."""
-    bodies = {event_id: (entry.kind, body) for event_id, (entry, body) in found.items()}
-    for d in drafts:
-        if bodies.setdefault(d.event.id, (d.event.kind, d.body)) != (d.event.kind, d.body):
-            raise EventConflict(
-                f"The id {d.event.id} stands for another event already; a new event needs a new id."
-            )
-    return {event_id: entry for event_id, (entry, _) in found.items()}
+def _keys_beside(path: Path) -> tuple[LedgerKey | None, VerifierKey | None]:
+    """The key at ``path`` to append with, else its public half to verify with, else neither."""
+    if path.exists():
+        return LedgerKey.load(path), None
+    public = verifier_path(path)
+    return None, load_verifier(public) if public.exists() else None

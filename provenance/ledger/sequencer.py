@@ -1,0 +1,191 @@
+"""The sequencer: gives events their place, one transaction at a time.
+
+Threads that append at once share a transaction (group commit): each leaves a ticket, and whoever
+comes to the front writes for all that wait. So sixteen threads cost one write to the disk, and not
+sixteen. Between processes the database makes the transactions take turns.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from policies.errors import WardmarkError
+from provenance.errors import EventConflict, LedgerCorrupt, LedgerUnavailable
+from provenance.ledger import journal, records, tables
+from provenance.ledger.database import Database
+from provenance.ledger.event import Draft, Entry, format_time, parse_time
+from provenance.ledger.heads import last_head
+from provenance.ledger.key import LedgerKey
+from provenance.ledger.merkle import EMPTY_ROOT, Frontier
+from provenance.ledger.tiles import StoredTiles, tile_row
+from provenance.record import Record
+
+MAX_GROUP = 10_000  # events in one transaction, beyond the first ticket
+
+
+class _Head(NamedTuple):
+    """The tree as of the last checkpoint, and the time of its last entry."""
+
+    frontier: Frontier
+    root: bytes
+    at: str
+
+
+@dataclass
+class _Ticket:
+    """What one thread wants appended, and later what became of it."""
+
+    drafts: Sequence[Draft]
+    rows: Mapping[str, Record]
+    entries: list[Entry] = field(default_factory=list)
+    error: WardmarkError | None = None
+    done: bool = False
+
+
+class Sequencer:
+    """Appends drafts to the ledger in ``database`` and signs each new head with ``key``."""
+
+    def __init__(self, database: Database, key: LedgerKey, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._key = key
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._waiting: deque[_Ticket] = deque()
+        self._head: _Head | None = None
+
+    def commit(self, drafts: Sequence[Draft], rows: Mapping[str, Record]) -> list[Entry]:
+        """Append ``drafts``, all or none; entries come in their order.
+
+        ``rows``: records that are to be searchable, by the id of their event. Raises
+        ``EventConflict``, ``LedgerUnavailable``, ``LedgerCorrupt``.
+        """
+        ticket = _Ticket(drafts, rows)
+        self._waiting.append(ticket)
+        with self._turn:
+            while not ticket.done:
+                self._write(self._next_group())
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.entries
+
+    def _next_group(self) -> list[_Ticket]:
+        group = [self._waiting.popleft()]
+        size = 0
+        while self._waiting and size + len(self._waiting[0].drafts) <= MAX_GROUP:
+            group.append(self._waiting.popleft())
+            size += len(group[-1].drafts)
+        return group
+
+    def _write(self, group: Sequence[_Ticket]) -> None:
+        try:
+            self._append(group)
+        except WardmarkError as error:
+            for ticket in group:
+                ticket.error = ticket.error or error
+        except BaseException:
+            for ticket in group:
+                ticket.error = LedgerUnavailable(
+                    "The append was interrupted; send the events again under the same ids."
+                )
+            raise
+        finally:
+            for ticket in group:
+                ticket.done = True
+
+    def _append(self, group: Sequence[_Ticket]) -> None:
+        with self._database.appending() as connection:
+            standing = journal.find(connection, [d.event.id for t in group for d in t.drafts])
+            fresh = _admit(group, {i: (e.kind, body) for i, (e, body) in standing.items()})
+            entries = {event_id: entry for event_id, (entry, _) in standing.items()}
+            head = self._current(connection)
+            if fresh:
+                head, added = self._extend(connection, head, fresh)
+                entries |= added
+                for ticket in group:
+                    self._insert_records(connection, ticket, added)
+        self._head = head  # only once the transaction stands
+        for ticket in group:
+            if ticket.error is None:
+                ticket.entries = [entries[d.event.id] for d in ticket.drafts]
+
+    def _extend(
+        self, connection: Connection, head: _Head, fresh: Sequence[Draft]
+    ) -> tuple[_Head, dict[str, Entry]]:
+        # A clock that jumped back must not put an entry before the one it follows.
+        at = max(format_time(self._clock()), head.at)
+        laid = journal.lay_out(fresh, head.frontier.size, at)
+        frontier = head.frontier.copy()
+        tiles = frontier.extend([row[-1] for row in laid])
+        signed = self._key.sign_checkpoint(frontier.size, frontier.root())
+        root = bytes.fromhex(signed.root)
+        self._database.insert(connection, tables.event, laid)
+        if tiles:
+            self._database.insert(connection, tables.tile, [tile_row(tile) for tile in tiles])
+        self._database.insert(connection, tables.checkpoint, [(signed.size, root, signed.note)])
+        time = parse_time(at)
+        added = {
+            d.event.id: Entry(row[0], time, d.event, row[-1].hex())
+            for d, row in zip(fresh, laid, strict=True)
+        }
+        return _Head(frontier, root, at), added
+
+    def _insert_records(
+        self, connection: Connection, ticket: _Ticket, added: Mapping[str, Entry]
+    ) -> None:
+        if ticket.error is not None:
+            return
+        rows = [
+            records.row_of(record, added[event_id].index)
+            for event_id, record in ticket.rows.items()
+            if event_id in added
+        ]
+        if rows:
+            self._database.insert(connection, tables.record, rows)
+
+    def _current(self, connection: Connection) -> _Head:
+        """The head to extend: the one in memory, unless another process has moved on."""
+        signed = last_head(connection, self._key.public)
+        size = signed.size if signed else 0
+        root = bytes.fromhex(signed.root) if signed else EMPTY_ROOT
+        if self._head and self._head.frontier.size == size and self._head.root == root:
+            return self._head
+        frontier = Frontier.load(StoredTiles(connection, size), size)
+        if frontier.root() != root:
+            raise LedgerCorrupt(
+                f"The entries of {self._database.name} are not those that were signed at size "
+                f"{size}; nothing is appended to it. Run: wardmark ledger verify"
+            )
+        query = select(tables.event.c.at).where(tables.event.c.seq == size - 1)
+        return _Head(frontier, root, connection.execute(query).scalar() or "")
+
+
+def _admit(group: Iterable[_Ticket], known: dict[str, tuple[str, str]]) -> list[Draft]:
+    """The drafts that are new, in order. ``known``: kind and body of each id that stands.
+
+    A ticket whose id means two events is turned away whole; it does not harm the others.
+    """
+    fresh: list[Draft] = []
+    for ticket in group:
+        own: dict[str, Draft] = {}
+        for d in ticket.drafts:
+            meant = (d.event.kind, d.body)
+            stands = known.get(d.event.id)
+            if stands is None and d.event.id in own:
+                stands = (own[d.event.id].event.kind, own[d.event.id].body)
+            if stands is None:
+                own[d.event.id] = d
+            elif stands != meant:
+                ticket.error = EventConflict(
+                    f"The id {d.event.id} stands for another event already; "
+                    "a new event needs a new id."
+                )
+                break
+        else:
+            fresh += own.values()
+            known |= {event_id: (d.event.kind, d.body) for event_id, d in own.items()}
+    return fresh

@@ -39,12 +39,12 @@ _FUNCTION_WORDS = {
     "sin sobre mujer hombre muy se lo",
     "it": "il lo la gli le un una uno di del della dei delle e con che per nel nella su è al "
     "alla da donna uomo sono si non",
-    "pt": "o a os as um uma uns de do da dos das e com em no na nos nas que por para é ao seu "
+    "pt": "os um uma uns de da dos das e com em na nos nas que por para é ao seu "
     "sua mulher homem sem sobre não se",
-    "nl": "de het een en van met in op is voor aan die dat niet te zijn door bij uit naar vrouw "
-    "zonder onder over ik",
+    "nl": "de het een en van met voor aan dat niet te zijn bij uit naar vrouw "
+    "zonder onder ik",
     "sv": "en ett och med av på i är som för den det till att inte från vid kvinna man under",
-    "pl": "i w z na do się jest nie że to od po za przez kobieta mężczyzna oraz dla",
+    "pl": "w z na się jest nie że od po przez kobieta mężczyzna oraz dla",
     "tr": "bir ve ile bu için de da olan gibi çok kadın adam üzerinde altında",
     "id": "yang di dan dengan dari untuk ini itu seorang sebuah pada ke dalam tidak wanita pria",
     "vi": "một và của với trong là có được cho người các những này đang trên",

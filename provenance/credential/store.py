@@ -14,7 +14,7 @@ from cryptography import x509
 from provenance.credential.cbor import is_well_formed
 from provenance.keys.chain import MALFORMED
 
-X5CHAIN = 33  # COSE header parameter, RFC 9360
+X5CHAIN = (33, "x5chain")  # COSE header parameter, RFC 9360, and its name before that
 COSE_SIGN1_HEADS = (0xD2, 0x84)  # first byte: tag 18, or the bare array of four
 UUID_BYTES = 16
 LABEL_PRESENT = 0x03  # toggles of a JUMBF description box: requestable, with a label
@@ -122,9 +122,16 @@ def _chain_of(cose: bytes) -> tuple[x509.Certificate, ...]:
         return ()
     if not isinstance(protected, Mapping):
         return ()
-    # The chain is unprotected in the oldest claims only; then c2pa-rs reads it there as well.
-    chain = protected.get(X5CHAIN, headers.unprotected.get(X5CHAIN))
-    certificates = chain if isinstance(chain, list | tuple) else [chain]
+    # Claims before C2PA 2 may have it unprotected or by name. With two, readers could disagree.
+    chains = [
+        header[label]
+        for header in (protected, headers.unprotected)
+        for label in X5CHAIN
+        if label in header
+    ]
+    if len(chains) != 1:
+        return ()
+    certificates = chains[0] if isinstance(chains[0], list | tuple) else chains
     if len(certificates) > MAX_CERTIFICATES:
         return ()
     try:
@@ -133,10 +140,10 @@ def _chain_of(cose: bytes) -> tuple[x509.Certificate, ...]:
         return ()
 
 
-def _certificate(der: bytes) -> x509.Certificate:
+def _certificate(der: object) -> x509.Certificate:
     """A certificate that parses to its last field: pyca/cryptography puts most of that off."""
-    if len(der) > MAX_CERTIFICATE_BYTES:
-        raise ValueError("certificate too large")
+    if not isinstance(der, bytes) or len(der) > MAX_CERTIFICATE_BYTES:
+        raise ValueError("not a certificate")
     certificate = x509.load_der_x509_certificate(der)
     _ = certificate.serial_number, certificate.subject, certificate.issuer, certificate.extensions
     return certificate

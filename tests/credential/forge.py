@@ -38,8 +38,10 @@ def forge_png(
     assertions: Mapping[str, object],
     *,
     left_out: Sequence[tuple[int, int]] = (),
+    unprotected: Mapping[str, object] | None = None,
 ) -> bytes:
-    """``png`` with a credential. ``left_out``: (start, length) in ``png`` that the hash skips."""
+    """``png`` with a credential. ``left_out``: (start, length) in ``png`` that the hash skips;
+    ``unprotected``: further headers that the signature does not cover."""
     label, instance = f"urn:c2pa:{uuid.uuid4()}", f"xmp:iid:{uuid.uuid4()}"
     skipped = sorted(left_out)
     digest = hashlib.sha256()
@@ -60,7 +62,8 @@ def forge_png(
             "hash": digest.digest(),
             "pad": b"",
         }
-        return _store(signer, {**assertions, "c2pa.hash.data": binding}, label, instance)
+        bound = {**assertions, "c2pa.hash.data": binding}
+        return _store(signer, bound, label, instance, unprotected or {})
 
     # CBOR integers have a width of their own, so the size settles after a round or two.
     chunk_bytes = 0
@@ -70,7 +73,13 @@ def forge_png(
     return png[:STORE_AT] + chunk + struct.pack(">I", zlib.crc32(chunk[4:])) + png[STORE_AT:]
 
 
-def _store(signer: KeySigner, assertions: Mapping[str, object], label: str, instance: str) -> bytes:
+def _store(
+    signer: KeySigner,
+    assertions: Mapping[str, object],
+    label: str,
+    instance: str,
+    unprotected: Mapping[str, object],
+) -> bytes:
     boxes = {name: _cbor_box(name, value) for name, value in assertions.items()}
     claim = cbor2.dumps(
         {
@@ -92,18 +101,18 @@ def _store(signer: KeySigner, assertions: Mapping[str, object], label: str, inst
         label,
         _superbox("c2as", "c2pa.assertions", *boxes.values()),
         _superbox("c2cl", "c2pa.claim.v2", _box(b"cbor", claim)),
-        _superbox("c2cs", "c2pa.signature", _box(b"cbor", _cose(signer, claim))),
+        _superbox("c2cs", "c2pa.signature", _box(b"cbor", _cose(signer, claim, unprotected))),
     )
     return _superbox("c2pa", "c2pa", manifest)
 
 
-def _cose(signer: KeySigner, claim: bytes) -> bytes:
+def _cose(signer: KeySigner, claim: bytes, unprotected: Mapping[str, object]) -> bytes:
     chain = x509.load_pem_x509_certificates(signer.certificate_chain)
     der = [certificate.public_bytes(Encoding.DER) for certificate in chain]
     protected = cbor2.dumps({1: _ES256, 33: der if len(der) > 1 else der[0]})
     r, s = decode_dss_signature(signer.sign(cbor2.dumps(["Signature1", protected, b"", claim])))
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-    return cbor2.dumps(cbor2.CBORTag(18, [protected, {"pad": b""}, None, signature]))
+    return cbor2.dumps(cbor2.CBORTag(18, [protected, {"pad": b"", **unprotected}, None, signature]))
 
 
 def _box(kind: bytes, content: bytes) -> bytes:

@@ -6,13 +6,14 @@ import struct
 import cbor2
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.credential import State, check_store, read
 from provenance.credential.cbor import MAX_DEPTH, is_well_formed
-from provenance.credential.container import REMOTE_POINTER, STORE_UUID
-from provenance.credential.store import MAX_STORE_BYTES, unsound
+from provenance.credential.container import REMOTE_POINTER, STORE_UUID, find_store
+from provenance.credential.store import MAX_STORE_BYTES, claim_chain, unsound
 from provenance.keys import TrustAnchors
 from provenance.picture import encode
 from tests.credential.authority import Authority
@@ -121,6 +122,28 @@ def test_a_protected_header_is_looked_into_as_well() -> None:
     honest = cbor2.dumps(cbor2.CBORTag(18, [cbor2.dumps({1: -7}), {}, None, b"s"]))
     assert unsound(box(b"jumb", box(b"cbor", bomb))) is not None
     assert unsound(box(b"jumb", box(b"cbor", honest))) is None
+
+
+def test_two_chains_in_one_signature_are_none() -> None:
+    """Else one could be shown to c2pa-rs and the other to us."""
+    authority = Authority()
+    data = forge_png(encoded(), authority.signer(), {"c2pa.actions.v2": CREATED})
+    store = find_store(data, "image/png").store  # type: ignore[union-attr]
+    label = read(data, authority.trust).contents.manifest  # type: ignore[union-attr]
+    (leaf,) = claim_chain(store, label)
+    second = forge_png(
+        encoded(),
+        authority.signer(),
+        {"c2pa.actions.v2": CREATED},
+        unprotected={"x5chain": leaf.public_bytes(Encoding.DER)},
+    )
+    assert read(data, authority.trust).state is State.TRUSTED
+    assert read(second, authority.trust).state is not State.TRUSTED
+
+
+@given(st.sampled_from([b"\xd2", b"\x84", b"\xd2\x84"]), st.binary(max_size=60))
+def test_no_header_raises(head: bytes, rest: bytes) -> None:
+    assert isinstance(unsound(box(b"jumb", box(b"cbor", head + rest))), str | None)
 
 
 def test_a_credential_where_none_is_read_is_not_passed_over() -> None:

@@ -12,6 +12,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -23,6 +24,8 @@ from provenance.ledger.note import VerifierKey
 from provenance.ledger.proof import decode_path
 
 SINGLE_APPENDS = 200
+WRITERS = 16
+APPENDS_EACH = 50
 PROOFS = 200
 
 
@@ -97,10 +100,28 @@ def single_appends(url: str, key: LedgerKey) -> list[float]:
     return times
 
 
+def concurrent_rate(url: str, key: LedgerKey) -> tuple[float, float]:
+    """Events a second (wall clock) of threads that append one event each time; p99 in ms."""
+    times: list[float] = []
+
+    def write(number: int) -> None:
+        for body in bodies(APPENDS_EACH):
+            start = time.perf_counter()
+            ledger.append([Event("refusal", body | {"thread": number})])
+            times.append(1e3 * (time.perf_counter() - start))
+
+    with Ledger(url, key) as ledger, ThreadPoolExecutor(WRITERS) as pool:
+        start = time.perf_counter()
+        list(pool.map(write, range(WRITERS)))
+        took = time.perf_counter() - start
+    return len(times) / took, quantiles(times, n=100)[98]
+
+
 def proofs(url: str, key: LedgerKey, count: int) -> tuple[int, int, float, float, float]:
-    """Bytes of a proof as JSON and of its path; CPU microseconds to make, walk and verify one."""
+    """Bytes of the longest proof and path; CPU microseconds to make, walk and verify one."""
     making, walking, verifying = Clock(), Clock(), Clock()
     verifier = VerifierKey.parse(key.verifier)
+    longest = path_bytes = 0
     with Ledger(url, key) as ledger:
         ids = [
             next(ledger.entries(first=i, limit=1)).id
@@ -114,12 +135,14 @@ def proofs(url: str, key: LedgerKey, count: int) -> tuple[int, int, float, float
             with walking.running():
                 root_from_inclusion(leaf, proof.index, size, path)
             text = proof.model_dump_json()
+            longest = max(longest, len(text))
+            path_bytes = max(path_bytes, 32 * len(path))
             with verifying.running():
                 verify_inclusion(InclusionProof.model_validate_json(text), verifier)
     micro = 1e6 / len(ids)
     return (
-        len(text),
-        32 * len(path),
+        longest,
+        path_bytes,
         micro * making.seconds,
         micro * walking.seconds,
         micro * verifying.seconds,
@@ -143,6 +166,7 @@ def main() -> None:
             report = ledger.verify()
         json_bytes, path_bytes, make, walk, verify = proofs(url, key, chosen.events)
         times = single_appends(url, key)
+        together, p99_together = concurrent_rate(url, key)
     print(
         f"{chosen.events:,} events, {chosen.portion:,} in an append; everything fits: {report.ok}"
     )
@@ -155,6 +179,9 @@ def main() -> None:
     print(f"  prove {make:,.0f} us, walk the path {walk:,.0f} us, verify the file {verify:,.0f} us")
     p99 = quantiles(times, n=100)[98]
     print(f"  one event in an append: median {median(times):.1f} ms, p99 {p99:.1f} ms (wall clock)")
+    print(
+        f"  {WRITERS} threads, one event in an append: {together:,.0f}/s, p99 {p99_together:.0f} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -10,18 +10,17 @@ from provenance.ledger.note import VerifierKey
 _c = tables.checkpoint.c
 
 
-def last_head(connection: Connection, verifier: VerifierKey) -> Checkpoint | None:
-    """The last checkpoint; None while the ledger is empty. Raises ``LedgerCorrupt``."""
-    note = connection.execute(select(_c.note).order_by(_c.size.desc()).limit(1)).scalar()
-    return None if note is None else _believed(note, verifier)
+def last_note(connection: Connection) -> str | None:
+    """The last checkpoint as it is stored, unchecked; None while the ledger is empty."""
+    return connection.execute(select(_c.note).order_by(_c.size.desc()).limit(1)).scalar()
 
 
 def some_head(connection: Connection, verifier: VerifierKey) -> Checkpoint:
     """The last checkpoint. Raises ``LedgerEntryNotFound`` while the ledger is empty."""
-    found = last_head(connection, verifier)
-    if found is None:
+    note = last_note(connection)
+    if note is None:
         raise LedgerEntryNotFound("The ledger is empty: nothing is signed yet.")
-    return found
+    return believed(note, verifier)
 
 
 def head_at(connection: Connection, verifier: VerifierKey, size: int) -> Checkpoint:
@@ -29,10 +28,11 @@ def head_at(connection: Connection, verifier: VerifierKey, size: int) -> Checkpo
     note = connection.execute(select(_c.note).where(_c.size == size)).scalar()
     if note is None:
         raise LedgerEntryNotFound(f"No checkpoint was signed at {size} entries.")
-    return _believed(note, verifier)
+    return believed(note, verifier)
 
 
-def _believed(note: str, verifier: VerifierKey) -> Checkpoint:
+def believed(note: str, verifier: VerifierKey) -> Checkpoint:
+    """A stored checkpoint, once its signature was checked. Raises ``LedgerCorrupt``."""
     try:
         return Checkpoint.verified(note, verifier)
     except ProofInvalid as error:

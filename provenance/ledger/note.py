@@ -7,6 +7,7 @@ text, ending in a newline
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -21,6 +22,7 @@ KEY_ID_BYTES = 4
 PUBLIC_KEY_BYTES = 32
 MAX_NOTE_BYTES = 1 << 20  # far above what 16 witnesses need, far below what hurts
 MAX_SIGNATURES = 100  # as in Go's sumdb/note; the specification asks for at least 16
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # all but the newline
 _SIGNATURE_LINE = "— "  # em dash (U+2014) and a space
 
 
@@ -114,7 +116,7 @@ def parse(note: str) -> Note:
     """Take a note apart. Raises ``ProofInvalid`` when it does not follow the specification."""
     if len(note.encode(errors="replace")) > MAX_NOTE_BYTES:
         raise ProofInvalid(f"The note is larger than {MAX_NOTE_BYTES} bytes.")
-    if any(ord(c) < 0x20 and c != "\n" for c in note):
+    if _CONTROL.search(note):
         raise ProofInvalid("The note holds control characters.")
     head, blank, tail = note.rpartition("\n\n")
     if not blank or not tail.endswith("\n"):

@@ -19,9 +19,9 @@ from provenance.errors import EventConflict, LedgerCorrupt, LedgerUnavailable
 from provenance.ledger import journal, records, tables
 from provenance.ledger.database import Database
 from provenance.ledger.event import Draft, Entry, format_time, parse_time
-from provenance.ledger.heads import last_head
+from provenance.ledger.heads import believed, last_note
 from provenance.ledger.key import LedgerKey
-from provenance.ledger.merkle import EMPTY_ROOT, Frontier
+from provenance.ledger.merkle import Frontier
 from provenance.ledger.tiles import StoredTiles, tile_row
 from provenance.record import Record
 
@@ -29,10 +29,10 @@ MAX_GROUP = 10_000  # events in one transaction, beyond the first ticket
 
 
 class _Head(NamedTuple):
-    """The tree as of the last checkpoint, and the time of its last entry."""
+    """The tree as of the last checkpoint, and the time of its last entry; "" of an empty ledger."""
 
     frontier: Frontier
-    root: bytes
+    note: str | None
     at: str
 
 
@@ -54,9 +54,10 @@ class Sequencer:
         self._database = database
         self._key = key
         self._clock = clock
-        self._turn = threading.Lock()
+        self._turn = threading.Condition()
+        self._writing = False  # one thread writes at a time
         self._waiting: deque[_Ticket] = deque()
-        self._head: _Head | None = None
+        self._head = _Head(Frontier(), None, "")
 
     def commit(self, drafts: Sequence[Draft], rows: Mapping[str, Record]) -> list[Entry]:
         """Append ``drafts``, all or none; entries come in their order.
@@ -65,13 +66,26 @@ class Sequencer:
         ``EventConflict``, ``LedgerUnavailable``, ``LedgerCorrupt``.
         """
         ticket = _Ticket(drafts, rows)
-        self._waiting.append(ticket)
         with self._turn:
-            while not ticket.done:
-                self._write(self._next_group())
+            self._waiting.append(ticket)
+            self._turn.wait_for(lambda: ticket.done or not self._writing)
+            if not ticket.done:
+                self._writing = True
+        if not ticket.done:
+            self._write_until(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.entries
+
+    def _write_until(self, ticket: _Ticket) -> None:
+        """Write groups for all that wait, up to the one with ``ticket``."""
+        try:
+            while not ticket.done:
+                self._write(self._next_group())
+        finally:
+            with self._turn:
+                self._writing = False
+                self._turn.notify_all()
 
     def _next_group(self) -> list[_Ticket]:
         group = [self._waiting.popleft()]
@@ -132,7 +146,7 @@ class Sequencer:
             d.event.id: Entry(row[0], time, d.event, row[-1].hex())
             for d, row in zip(fresh, laid, strict=True)
         }
-        return _Head(frontier, root, at), added
+        return _Head(frontier, signed.note, at), added
 
     def _insert_records(
         self, connection: Connection, ticket: _Ticket, added: Mapping[str, Entry]
@@ -149,19 +163,19 @@ class Sequencer:
 
     def _current(self, connection: Connection) -> _Head:
         """The head to extend: the one in memory, unless another process has moved on."""
-        signed = last_head(connection, self._key.public)
-        size = signed.size if signed else 0
-        root = bytes.fromhex(signed.root) if signed else EMPTY_ROOT
-        if self._head and self._head.frontier.size == size and self._head.root == root:
+        note = last_note(connection)
+        if note == self._head.note:
             return self._head
+        signed = believed(note, self._key.public) if note else None
+        size = signed.size if signed else 0
         frontier = Frontier.load(StoredTiles(connection, size), size)
-        if frontier.root() != root:
+        if signed and frontier.root().hex() != signed.root:
             raise LedgerCorrupt(
                 f"The entries of {self._database.name} are not those that were signed at size "
                 f"{size}; nothing is appended to it. Run: wardmark ledger verify"
             )
         query = select(tables.event.c.at).where(tables.event.c.seq == size - 1)
-        return _Head(frontier, root, connection.execute(query).scalar() or "")
+        return _Head(frontier, note, connection.execute(query).scalar() or "")
 
 
 def _admit(group: Iterable[_Ticket], known: dict[str, tuple[str, str]]) -> list[Draft]:

@@ -24,14 +24,18 @@ def at_once(ledger: Ledger, portions: list[list[Event]]) -> list[list[Entry] | W
         except WardmarkError as error:
             return error
 
-    assert ledger._sequencer
+    sequencer = ledger._sequencer
+    assert sequencer
     with ThreadPoolExecutor(len(portions)) as pool:
-        with ledger._sequencer._turn:
-            done = [pool.submit(append, portion) for portion in portions]
-            barrier.wait()
-            while len(ledger._sequencer._waiting) < len(portions):
-                pass  # until all tickets lie there
-        return [future.result() for future in done]
+        sequencer._writing = True
+        done = [pool.submit(append, portion) for portion in portions]
+        barrier.wait()
+        with sequencer._turn:
+            while len(sequencer._waiting) < len(portions):
+                sequencer._turn.wait(timeout=0.01)  # until all tickets lie there
+            sequencer._writing = False
+            sequencer._turn.notify_all()
+    return [future.result() for future in done]
 
 
 def test_those_that_wait_together_are_written_together(ledger: Ledger, url: str) -> None:

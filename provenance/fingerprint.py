@@ -27,11 +27,12 @@ VARIANTS: Final = 8
 
 _MAX_SIDE: Final = 1024  # pixels; PDQ itself averages down to 64x64, this only saves time
 
-# The tail of the distance between unrelated pictures, fitted in docs/watermark.md: of unrelated
-# pairs, at most one in 10**3 is nearer than 82 bits, and one in ten of those every 21 bits below.
+# The tail of the distance between unrelated pictures, measured in docs/watermark.md: one pair in
+# a thousand is nearer than 82 bits, ever fewer below, and one in 20,000 looks all but the same.
 _TAIL_START: Final = 82  # bits
 _TAIL_PROBABILITY: Final = 1e-3
-_TAIL_DECADE: Final = 21.0  # bits
+_TAIL_DECADE: Final = 50.0  # bits
+_TAIL_FLOOR: Final = 1e-4
 
 
 class Fingerprint(Frozen):
@@ -84,13 +85,13 @@ def false_positive_probability(distance: int, *, comparisons: int = 1) -> float:
 
     ``comparisons`` is the number of records searched times the variants tried; the probability
     is multiplied by it (union bound). The null is the larger of two: 256 fair bits, and the
-    measured tail of usable fingerprints of synthetic landscapes, which share horizons and skies
-    and are much nearer to one another than photographs (docs/watermark.md gives both). Below 48
-    bits it extrapolates: no unrelated pair was seen there.
+    measured tail of usable fingerprints of synthetic scenes. These share horizons and skies, or
+    the same shape in other colours, and are much nearer to one another than photographs; so it
+    never falls below 1e-4, and a fingerprint alone establishes little among them.
     """
     fair = sum(math.comb(BITS, k) for k in range(distance + 1)) / (1 << BITS)
     decades = (min(distance, _TAIL_START) - _TAIL_START) / _TAIL_DECADE
-    tail = _TAIL_PROBABILITY * math.pow(10.0, decades)
+    tail = max(_TAIL_FLOOR, _TAIL_PROBABILITY * math.pow(10.0, decades))
     return min(1.0, comparisons * max(fair, tail))
 
 

@@ -148,7 +148,7 @@ class DwtScheme:
         )
 
     def read(self, image: Pixels, length: int) -> presence.Reading:
-        """A payload of any even ``length`` in bits, and the probability that it is none."""
+        """A payload of ``length`` bits (a multiple of 4), and how likely it is to be none."""
         return presence.read(self.handles(_blocks(image)).values, length, _OFFSETS)
 
     def _written(self, image: Pixels, bits: NDArray[np.uint8]) -> Pixels:

@@ -40,6 +40,11 @@ _FINEST_AIM: Final = 0.1
 choose from, and two or three lucky ones must not make a mark."""
 
 
+_SHORT_PERIOD: Final = 4
+"""Bits. Where the blocks' rows share no more with the payload's length than this, columns that are
+alike from top to bottom leave a pattern of this period; the aim must hold without it too."""
+
+
 class Reading(NamedTuple):
     """``bits`` (L,) of 0 and 1 as the package's decoder gives them, and how likely it is that a
     picture without a mark looks as marked."""
@@ -49,8 +54,9 @@ class Reading(NamedTuple):
 
 
 def read(values: NDArray[np.float64], length: int, offsets: tuple[float, ...] = (0.0,)) -> Reading:
-    """The payload of ``length`` bits (even) in the blocks' ``values`` (n,), in raster order.
+    """The payload in the blocks' ``values`` (n,), in raster order.
 
+    ``length``: of the payload in bits, a multiple of 4.
     ``offsets``: how far beside 1/4 and 3/4 a writer may land, in units of the values; the best
     one counts, and their number multiplies the probability.
     """
@@ -62,20 +68,29 @@ def read(values: NDArray[np.float64], length: int, offsets: tuple[float, ...] = 
     angle = whole * (2.0 * np.pi / SCALE)
     sine = np.sin(angle)
     mean = np.cos(angle).mean(axis=0) + 1j * sine.mean(axis=0)
-    aims = [_aim(mean * np.exp(-2j * np.pi * offset / SCALE), bits) for offset in offsets]
-    return Reading(bits, max(min(1.0, len(aims) * min(aims)), _steadiness(sine)))
+    classes = mean.reshape(-1, _SHORT_PERIOD)
+    turns = [np.exp(-2j * np.pi * offset / SCALE) for offset in offsets]
+    aim = max(
+        min(_aim(part * turn, bits) for turn in turns)
+        for part in (mean, (classes - classes.mean(axis=0)).ravel())
+    )
+    return Reading(bits, max(min(1.0, len(turns) * aim), _steadiness(sine)))
 
 
 def distinct_runs(bits: NDArray[np.uint8]) -> int:
-    """How many runs of equal bits are independent evidence: those of one period, read as a ring.
+    """How many runs of equal bits are independent evidence, the bits read as a ring.
 
-    A payload that repeats within itself looks like a picture that does.
+    A payload that nearly repeats within itself looks like a picture that does: columns that are
+    alike from top to bottom, in rows of b blocks, repeat every gcd(b, L). So for each period the
+    runs of one period count, and every bit that departs from it; the least of these is taken.
     """
     length = len(bits)
-    period = next(
-        p for p in range(1, length + 1) if length % p == 0 and (np.roll(bits, p) == bits).all()
-    )
-    return int((bits != np.roll(bits, 1)).sum()) * period // length
+
+    def evidence(period: int) -> int:
+        once = bits[:period]
+        return int((once != np.roll(once, 1)).sum() + (bits != np.roll(bits, period)).sum())
+
+    return min(evidence(period) for period in range(1, length + 1) if length % period == 0)
 
 
 def _majority(values: NDArray[np.float64], length: int) -> NDArray[np.uint8]:
@@ -95,7 +110,9 @@ def _aim(mean: NDArray[np.complex128], bits: NDArray[np.uint8]) -> float:
     if not first_of_run.any():
         return 1.0
     runs = distinct_runs(bits)
-    total = float(np.clip(off_aim[first_of_run], _FINEST_AIM, 1.0).mean()) * runs
+    # where runs depend on each other, those aimed worst are taken for the independent ones
+    worst = np.sort(np.clip(off_aim[first_of_run], _FINEST_AIM, 1.0))[-runs:]
+    total = float(worst.sum())
     return _irwin_hall(total, runs)
 
 

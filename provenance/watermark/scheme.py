@@ -30,7 +30,8 @@ class Detection(Frozen):
 
     ``false_positive_probability``: how likely a picture without a mark looks as marked as this
     one, 0..1. It says nothing on who wrote the mark: marks can be copied. ``geometry`` is None if
-    the scheme does not look for any. ``known_as`` names the software whose fixed mark it is.
+    the scheme does not look for any. ``known_as`` names the software whose fixed mark it is, if it
+    is one.
     """
 
     model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")

@@ -5,6 +5,7 @@ import pytest
 
 from provenance.errors import MarkInvalid
 from provenance.watermark import DEFAULT_SCHEME, SCHEMES, Detection, Scheme, load_scheme
+from provenance.watermark.rivagan import PROVEN_RATE
 from tests.watermark.pictures import photographs, textured
 
 
@@ -43,7 +44,7 @@ def test_riva_gan_carries_four_bytes_and_claims_no_more_than_was_measured() -> N
     assert marked.shape == picture.shape
     assert found is not None
     assert found.payload == payload
-    assert found.false_positive_probability == 1e-2
+    assert found.false_positive_probability == PROVEN_RATE
     assert scheme.detect(picture) is None
     WatermarkDecoder.loadModel()
     assert bytes(WatermarkDecoder("bytes", 32).decode(marked[..., ::-1], "rivaGan")) == payload

@@ -6,7 +6,7 @@
 
 There are two histories, because the ledger and the keys of its subjects never share a database:
 what must be kept for ever and what must be destroyed have different backups. The steps lie in
-``versions`` and ``subject_keys`` and are run through Alembic without an alembic.ini.
+``versions`` and ``subject_keys/versions`` and are run through Alembic without an alembic.ini.
 """
 
 import sqlite3
@@ -35,7 +35,7 @@ class History(NamedTuple):
 LEDGER = History("versions", "WAL")
 # A write-ahead log would keep a destroyed key until it is written over. A rollback journal is gone
 # the moment that the destruction is committed.
-SUBJECT_KEYS = History("subject_keys", "DELETE")
+SUBJECT_KEYS = History("subject_keys/versions", "DELETE")
 
 
 def upgrade(url: str, history: History = LEDGER) -> None:
@@ -101,11 +101,13 @@ def _engine(url: str) -> Engine:
 
 
 def _prepare_sqlite(connection: Connection, journal: str) -> None:
-    """The journal, which the file remembers if it is WAL; and no transactions behind our back.
+    """The journal of a new file, which remembers it; and no transactions behind our back.
 
     Left alone, Python's driver ends a transaction at each CREATE TABLE.
     """
-    connection.exec_driver_sql(f"PRAGMA journal_mode = {journal}")
+    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+    if not tables:  # one that holds tables may be of the other history, and is left as it is
+        connection.exec_driver_sql(f"PRAGMA journal_mode = {journal}")
     connection.commit()
     driver = connection.connection.driver_connection
     if isinstance(driver, sqlite3.Connection):

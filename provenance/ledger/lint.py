@@ -1,7 +1,8 @@
 """What may not stand in a body: personal data in clear, and prompts.
 
 An entry can never be taken out of the ledger, so the check comes before, and it is a net with known
-meshes: e-mail addresses anywhere, and fields whose name says that they hold a person or a prompt.
+meshes: e-mail addresses anywhere, fields whose name says that they hold a person or a prompt, and
+subjects who are not under a pseudonym (forgetting.pseudonym).
 Nearly all bodies pass, so the first look is quick and only a suspicion is followed up.
 """
 
@@ -22,10 +23,13 @@ _THINGS = """
     reference rule scheme shard system tool
 """
 PERSONAL_FIELDS = frozenset(_PERSONAL.split())  # compared in lower case, without separators
+SUBJECTS = frozenset({"datasubject", "person", "personid", "subject", "subjectid"})
 THINGS = frozenset(_THINGS.split())  # a "name" directly below one of these names a thing
 
-_EMAIL = re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}\b")
+# Looks from the at sign on: a long word without one would otherwise be read again and again.
+_EMAIL = re.compile(r"(?<=[\w.%+-])@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}\b")
 _NESTED = (dict, list, tuple)
+_PSEUDONYM = re.compile("[0-9a-f]{64}")
 _SEPARATORS = str.maketrans("", "", "_-. ")
 
 
@@ -34,24 +38,35 @@ def check_body(kind: str, text: bytes, body: object) -> None:
 
     ``text`` is the canonical form of ``body``. Raises ``EventInvalid`` naming the field.
     """
-    if b"@" in text:
-        found = _EMAIL.search(text.decode())
-        if found:
-            raise EventInvalid(
-                f"The body of {kind} holds an e-mail address ({found[0][0]}...@...); "
-                "the ledger keeps no personal data in clear. Use a commitment or an identifier."
-            )
+    if b"@" in text and _EMAIL.search(text.decode()):
+        raise EventInvalid(
+            f"The body of {kind} holds an e-mail address; the ledger keeps no personal data "
+            "in clear. Use a commitment or an identifier."
+        )
     if _may_hold_a_person(body):
         for path in _personal_paths(body, ()):
             raise EventInvalid(
                 f"The body of {kind} has the field {'.'.join(path)}, which by its name holds "
-                "a person or a prompt. Give a commitment (ledger.commitment) or an identifier."
+                "a person or a prompt. Give a commitment (ledger.commitment) or an identifier; "
+                "of a subject, the pseudonym."
             )
 
 
 @lru_cache(maxsize=4_096)  # bodies of one kind have the same few fields
 def _is_personal(name: str) -> bool:
-    return name.translate(_SEPARATORS).lower() in PERSONAL_FIELDS
+    return _plain(name) in PERSONAL_FIELDS or _plain(name) in SUBJECTS
+
+
+def _plain(name: str) -> str:
+    return name.translate(_SEPARATORS).lower()
+
+
+def _is_pseudonym(name: str, value: object) -> bool:
+    return (
+        _plain(name) in SUBJECTS
+        and isinstance(value, str)
+        and _PSEUDONYM.fullmatch(value) is not None
+    )
 
 
 def _may_hold_a_person(value: object) -> bool:
@@ -68,7 +83,7 @@ def _personal_paths(value: object, path: tuple[str, ...]) -> Iterator[tuple[str,
     if isinstance(value, dict):
         for name, item in value.items():
             of_a_thing = name == "name" and bool(path) and path[-1] in THINGS
-            if _is_personal(name) and not of_a_thing:
+            if _is_personal(name) and not of_a_thing and not _is_pseudonym(name, item):
                 yield (*path, name)
             yield from _personal_paths(item, (*path, name))
     elif isinstance(value, list | tuple):

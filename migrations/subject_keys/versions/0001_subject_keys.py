@@ -1,4 +1,4 @@
-"""The keys of subjects, the subjects that were forgotten, and the copies that were made."""
+"""The keys of subjects, the subjects that were forgotten, and how far that is carried out."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,10 +26,10 @@ def upgrade() -> None:
         sa.Column("size", number, nullable=False),
         sa.Column("deleted", number, nullable=False),
         sa.Column("rewritten", number, nullable=False),
+        sa.Column("copies_until", sa.String(27), nullable=False),
+        sa.Column("expires_at", sa.String(27)),
     )
-    op.create_table(
-        "copy",
-        sa.Column("made_at", sa.String(27), primary_key=True),
-        sa.Column("expires_at", sa.String(27), nullable=False),
+    op.execute(
+        "INSERT INTO settlement (id, size, deleted, rewritten, copies_until) "
+        "VALUES (1, 0, 0, 0, '')"
     )
-    op.execute("INSERT INTO settlement (id, size, deleted, rewritten) VALUES (1, 0, 0, 0)")

@@ -28,6 +28,8 @@ _ADVICE = {  # SQLite's names of result codes, by their beginning
     "SQLITE_CANTOPEN": "It cannot be opened; check the path, or make one with: wardmark init",
     "SQLITE_IOERR": "The disk reports a fault; check it before trying again.",
 }
+_REFUSED_ROW = "SQLITE_CONSTRAINT"
+_REFUSED_ROW_STATE = "23"  # class of SQLSTATE, integrity constraint violation
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -137,28 +139,34 @@ class Database:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except exc.IntegrityError as error:
-            raise LedgerCorrupt(
-                f"The {self.holds} {self.name} refused a row ({error.orig}): something that is not "
-                "accounted for stands in its place. Run: wardmark ledger verify"
-            ) from error
         except exc.DBAPIError as error:
+            raise self._fault(error.orig) from error
+        except self._driver_error as error:  # COPY speaks with the driver past SQLAlchemy
             raise self._fault(error) from error
         except exc.TimeoutError as error:
             raise LedgerUnavailable(
                 f"All connections to {self.name} are busy; try again."
             ) from error
 
-    def _fault(self, error: exc.DBAPIError) -> LedgerUnavailable | LedgerCorrupt:
-        code = error.orig.sqlite_errorname if isinstance(error.orig, sqlite3.Error) else ""
+    @property
+    def _driver_error(self) -> type[Exception]:
+        driver = self._engine.dialect.dbapi
+        return driver.Error if driver else sqlite3.Error
+
+    def _fault(self, error: BaseException | None) -> LedgerUnavailable | LedgerCorrupt:
+        code = str(getattr(error, "sqlite_errorname", ""))
+        state = str(getattr(error, "sqlstate", ""))
+        if code.startswith(_REFUSED_ROW) or state.startswith(_REFUSED_ROW_STATE):
+            return LedgerCorrupt(
+                f"The {self.holds} {self.name} refused a row ({error}): something that is not "
+                "accounted for stands in its place. Run: wardmark ledger verify"
+            )
         if code.startswith(_DAMAGED):
             return LedgerCorrupt(
-                f"The {self.holds} {self.name} is damaged ({error.orig}); restore it from a backup."
+                f"The {self.holds} {self.name} is damaged ({error}); restore it from a backup."
             )
         advice = next((a for name, a in _ADVICE.items() if code.startswith(name)), "")
-        return LedgerUnavailable(
-            f"The {self.holds} {self.name} fails: {error.orig}. {advice}".rstrip()
-        )
+        return LedgerUnavailable(f"The {self.holds} {self.name} fails: {error}. {advice}".rstrip())
 
 
 def sqlite_path(url: URL) -> Path | None:

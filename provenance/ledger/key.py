@@ -63,6 +63,7 @@ class LedgerKey:
         try:
             verifier_path(path).write_text(f"{key.verifier}\n", encoding="utf-8")
         except OSError as error:
+            path.unlink()  # a key without its public half could not be loaded
             raise LedgerKeyInvalid(f"{verifier_path(path)} cannot be written: {error}.") from error
         return key
 

@@ -146,6 +146,10 @@ def test_a_thing_below_a_thing_is_still_looked_at() -> None:
         draft(Event("test", {"policy": {"author": {"name": "Ada"}}}))
 
 
+def test_a_long_word_before_an_at_sign_does_not_hold_up_the_lint() -> None:
+    assert draft(Event("test", {"word": "x" * 60_000, "at": " @ "})).body
+
+
 def test_the_message_does_not_repeat_the_address() -> None:
     with pytest.raises(EventInvalid) as caught:
         draft(Event("test", {"who": "ada@example.org"}))

@@ -7,7 +7,7 @@ import pytest
 
 import migrations
 from provenance.errors import LedgerCorrupt, LedgerUnavailable
-from provenance.ledger import Event, Ledger, LedgerKey, database
+from provenance.ledger import Event, Ledger, LedgerKey, database, tables
 
 
 @pytest.fixture
@@ -139,3 +139,19 @@ def test_a_password_is_not_repeated_in_a_message() -> None:
     with pytest.raises(LedgerUnavailable) as caught:
         Ledger("postgresql://nobody:geheim@127.0.0.1:1/none?connect_timeout=1")
     assert "geheim" not in str(caught.value)
+
+
+def append_torn(ledger: Ledger) -> None:
+    """Put in a hundred rows, of which the database refuses the last."""
+    with ledger._database.appending() as connection:
+        rows = [(i, f"x{i}", "test", "", 1, "", b"") for i in range(100, 200)]
+        ledger._database.insert(connection, tables.event, [*rows, rows[0][:3]])
+
+
+def test_a_fault_in_the_middle_of_a_bulk_append_is_an_outage(ledger: Ledger) -> None:
+    ledger.append([Event("test", {"n": i}) for i in range(100)])
+    before = ledger.checkpoint()
+    with pytest.raises(LedgerUnavailable, match="fails"):
+        append_torn(ledger)
+    assert ledger.checkpoint() == before
+    assert ledger.verify().ok

@@ -59,6 +59,7 @@ class Checkpoint:
 
     directory: Path
     pipeline: str  # the pipeline's class, as model_index.json names it
+    parts: frozenset[str]  # unet, vae, tokenizer ...
     limits: Limits
 
 
@@ -80,10 +81,12 @@ def read_checkpoint(directory: Path) -> Checkpoint:
                 f"{path.relative_to(directory)} is a program. Checkpoints with code of their own "
                 "are not loaded; remove the file or use a model of a stock pipeline."
             )
-    pipeline = _json(directory / INDEX).get("_class_name")
+    index = _json(directory / INDEX)
+    pipeline = index.get("_class_name")
     if not isinstance(pipeline, str):
         raise CoreUnavailable(f"{directory / INDEX} names no pipeline in _class_name.")
-    return Checkpoint(directory, pipeline, _limits(directory, pipeline))
+    parts = frozenset(name for name in index if not name.startswith("_"))
+    return Checkpoint(directory, pipeline, parts, _limits(directory, pipeline))
 
 
 def files_of(directory: Path) -> list[Path]:

@@ -93,6 +93,8 @@ class DiffusersCore:
             # Their warnings quote what of the prompt was cut off; prompts are never logged.
             chatty.set_verbosity_error()
             chatty.disable_progress_bar()
+        # Ours stands around the core, so the checkpoint's own is not even loaded.
+        without = {"safety_checker": None} if "safety_checker" in self._checkpoint.parts else {}
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             pipeline = DiffusionPipeline.from_pretrained(
@@ -101,14 +103,13 @@ class DiffusersCore:
                 use_safetensors=True,
                 # Half precision saves memory where it is fast; on a CPU it is slower.
                 dtype=torch.float32 if device == "cpu" else torch.bfloat16,
+                **without,
             )
         except Exception as error:
             raise CoreUnavailable(
                 f"The checkpoint {self._checkpoint.directory} cannot be loaded "
                 f"({type(error).__name__}: {error})."
             ) from error
-        if getattr(pipeline, "safety_checker", None) is not None:
-            pipeline.safety_checker = None
         pipeline.set_progress_bar_config(disable=True)
         return pipeline.to(device)
 

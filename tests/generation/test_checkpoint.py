@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from guard.errors import CoreUnavailable
-from guard.generation import load_core
+from guard.generation import GenerationRequest, load_core
 from guard.generation.checkpoint import digest_of, read_checkpoint
 from guard.generation.diffusers_core import DiffusersCore
+
+REQUEST = GenerationRequest(prompt="a", width=64, height=64, steps=1, guidance=1.0, seed=1)
 
 
 @pytest.fixture
@@ -60,12 +62,15 @@ def test_a_module_that_was_not_ours_is_not_imported(copy: Path) -> None:
     settings = json.loads(index.read_text()) | {"unet": ["antigravity", "UNet"]}
     index.write_text(json.dumps(settings))
     core = DiffusersCore(copy, device="cpu")
-    from guard.generation import GenerationRequest
-
     with pytest.raises(CoreUnavailable, match="cannot be loaded"):
-        core.generate(
-            GenerationRequest(prompt="a", width=64, height=64, steps=1, guidance=1.0, seed=1)
-        )
+        core.generate(REQUEST)
+
+
+def test_a_checkpoints_own_safety_checker_is_left_out(copy: Path) -> None:
+    index = copy / "model_index.json"
+    named = {"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"]}
+    index.write_text(json.dumps(json.loads(index.read_text()) | named))
+    assert len(DiffusersCore(copy, device="cpu").generate(REQUEST)) == 1
 
 
 def test_a_directory_without_an_index_is_no_checkpoint(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def _paint_waves(canvas: Canvas, light: Light, horizon: float, rng: random.Rando
                 continue
             x = (column + 1) * CELL
             half = CELL * (0.45 + 0.35 * row / rows)
-            dash = np.maximum(np.abs(canvas.x - x) - half, (np.abs(canvas.y - y) - 0.0055) * 1.0)
+            dash = np.maximum(np.abs(canvas.x - x) - half, np.abs(canvas.y - y) - 0.0055)
             canvas.paint(canvas.inside(dash.astype(np.float32)) * 0.30, light.horizon)
 
 

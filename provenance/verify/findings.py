@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 
 from provenance.credential.credential import Credential
-from provenance.fingerprint import MATCH_DISTANCE, Fingerprint, false_positive_probability
+from provenance.fingerprint import MATCH_DISTANCE, Fingerprint
 from provenance.record import Record
 from provenance.verify.report import Inclusion
 from provenance.watermark import Detection
 
-UNRELATED_CHANCE = 1e-3
-"""Above this chance that two unrelated pictures are as near, two fingerprints say "unrelated".
-A mark or a credential has named the record, so one pair is compared and nothing is searched."""
+UNRELATED_DISTANCE = 82
+"""Bits. Of unrelated pictures, one pair in a thousand is nearer (provenance/fingerprint.py)."""
+
+MOST_CHANCE = 0.1
+"""0..1. A record that only a search led to speaks for a picture if one as near turns up by chance,
+among so many records, less often than this."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,12 @@ class Candidate:
     @property
     def unrelated(self) -> bool:
         """The fingerprints are as far apart as those of different pictures are."""
-        return self.comparable and false_positive_probability(self.distance) > UNRELATED_CHANCE
+        return self.comparable and self.distance >= UNRELATED_DISTANCE
+
+    @property
+    def look_alike(self) -> bool:
+        """Near, but among so many records that it may well be another picture."""
+        return self.agrees and self.chance > MOST_CHANCE
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from provenance.errors import LedgerCorrupt, LedgerEntryNotFound, LedgerKeyInval
 from provenance.fingerprint import (
     MATCH_DISTANCE,
     MIN_QUALITY,
+    VARIANTS,
     Fingerprint,
     dihedral,
     distance,
@@ -104,8 +105,8 @@ class _Look:
         self.at_time = at
         self.seen: dict[str, Candidate] = {}
 
-    def at(self, record: Record | None, searched: int = 1) -> Candidate | None:
-        """``record`` as a candidate; ``searched`` counts the records it was found among."""
+    def at(self, record: Record | None, searched: int = VARIANTS) -> Candidate | None:
+        """``record`` as a candidate; ``searched`` counts the comparisons it was found among."""
         if record is None:
             return None
         if record.content_id not in self.seen:
@@ -115,16 +116,20 @@ class _Look:
     def nearest(self) -> Candidate | None:
         """The record with the nearest fingerprint, if this picture has one that can be searched.
 
-        A turned or mirrored copy is found by the fingerprint of one of its 8 positions.
+        Turned and mirrored copies are looked for, by the 7 other positions, only where the picture
+        as it stands is not found: each further search makes a chance match likelier.
         """
         if not self.variants[0].usable:
             return None
-        found = [self.ledger.nearest_record(v.pdq, MATCH_DISTANCE) for v in self.variants]
-        near = min((hit for hit in found if hit), key=lambda hit: hit[1], default=None)
-        if near is None or near[0].pdq_quality < MIN_QUALITY:
-            return None
-        # Every record is an entry of the ledger, so its size bounds how many were searched.
-        return self.at(near[0], searched=self.ledger.checkpoint().size)
+        # Every record is an entry of the ledger, so its size bounds how many are searched.
+        records = self.ledger.checkpoint().size
+        upright, turned = self.variants[:1], self.variants[1:]
+        for positions, searched in ((upright, records), (turned, records * len(self.variants))):
+            found = [self.ledger.nearest_record(v.pdq, MATCH_DISTANCE) for v in positions]
+            near = min((hit for hit in found if hit), key=lambda hit: hit[1], default=None)
+            if near is not None and near[0].pdq_quality >= MIN_QUALITY:
+                return self.at(near[0], searched)
+        return None
 
     def _judge(self, record: Record, searched: int) -> Candidate:
         apart = min(distance(variant, record.pdq) for variant in self.variants)
@@ -135,7 +140,7 @@ class _Look:
             record=record,
             distance=apart,
             comparable=self.variants[0].usable and record.pdq_quality >= MIN_QUALITY,
-            chance=false_positive_probability(apart, comparisons=searched * len(self.variants)),
+            chance=false_positive_probability(apart, comparisons=searched),
             stored=check_store(record.credential, self.sources.trust, signed_by),
             same_store=record.credential == self.store,
             inclusion=proved.inclusion,

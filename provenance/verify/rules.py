@@ -65,7 +65,8 @@ def is_recovered(findings: Findings) -> bool:
         return False
     bound = candidate.same_store and findings.credential.integrity is Integrity.INTACT
     led_here = candidate in (findings.by_file, findings.by_mark) or bound
-    return candidate.inclusion is not Inclusion.FAILED and (candidate.comparable or led_here)
+    found = candidate.comparable and not candidate.look_alike
+    return candidate.inclusion is not Inclusion.FAILED and (led_here or found)
 
 
 def origin(contents: Contents | None) -> Origin:
@@ -249,11 +250,22 @@ def _mark_and_record(findings: Findings) -> Iterator[Agreement]:
 
 
 def _fingerprint_and_record(findings: Findings) -> Iterator[Agreement]:
+    pair = ("fingerprint", "record")
+    marked, found = findings.by_mark, findings.by_fingerprint
+    if marked is not None and found is not None and not found.look_alike:
+        yield _differs(
+            pair,
+            "transplanted-mark",
+            f"the watermark leads to record {marked.record.content_id}, "
+            f"but the picture is that of record {found.record.content_id}",
+            contradicts=True,
+        )
+        return
     for candidate, unrelated_name in (
-        (findings.by_mark, "transplanted-mark"),
+        (marked, "transplanted-mark"),
         (findings.by_credential, "record-mismatch"),
         (findings.by_file, "record-mismatch"),
-        (findings.by_fingerprint, "record-mismatch"),
+        (found, "record-mismatch"),
     ):
         if candidate is not None:
             yield _picture_of(candidate, unrelated_name)
@@ -270,6 +282,9 @@ def _picture_of(candidate: Candidate, unrelated_name: str) -> Agreement:
             else "the record named here is of another picture"
         )
         return _differs(pair, unrelated_name, f"{whose} {apart}", contradicts=True)
+    if candidate.look_alike:
+        detail = f"a recorded picture looks alike, as one would by chance ({candidate.chance:.0%})"
+        return _differs(pair, "look-alike", detail)
     if candidate.agrees:
         flat = "" if candidate.comparable else ", though it has too little detail to say much"
         return _holds(pair, f"the picture looks like the recorded one{flat} {apart}")
@@ -282,7 +297,9 @@ def _picture_of(candidate: Candidate, unrelated_name: str) -> Agreement:
 
 def _credential_and_record(findings: Findings) -> Iterator[Agreement]:
     credential, candidate = findings.credential, findings.candidate
-    if candidate is None or not (candidate.agrees or candidate is findings.by_credential):
+    if candidate is None or candidate.look_alike:
+        return
+    if not candidate.agrees and candidate is not findings.by_credential:
         return
     pair = ("credential", "record")
     if credential.state is State.ABSENT:

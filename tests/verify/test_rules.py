@@ -104,6 +104,36 @@ def test_a_flat_picture_is_not_recovered_by_its_fingerprint_alone(candidate: Can
     assert judged(found) is not Verdict.RECOVERED
 
 
+@given(candidates, credentials)
+def test_a_look_alike_among_many_records_neither_recovers_nor_contradicts(
+    candidate: Candidate, credential: Credential
+) -> None:
+    alike = replace(candidate, distance=20, chance=0.5, inclusion=Inclusion.PROVED)
+    absent = Credential(state=State.ABSENT)
+    for seen in (absent, credential):
+        alone = Findings(seen, None, fingerprint_of(), ledger_asked=True)
+        found = replace(alone, by_fingerprint=alike)
+        assert (judged(found) is Verdict.CONTRADICTED) == (judged(alone) is Verdict.CONTRADICTED)
+        assert judged(found) is not Verdict.RECOVERED
+    assert "look-alike" in {a.name for a in agreements(found)}
+
+
+@given(marks, candidates, candidates)
+def test_a_mark_of_one_record_on_the_picture_of_another_is_a_transplant(
+    mark: Mark, marked: Candidate, pictured: Candidate
+) -> None:
+    found = Findings(
+        Credential(state=State.ABSENT),
+        mark,
+        fingerprint_of(),
+        ledger_asked=True,
+        by_mark=replace(marked, distance=128),
+        by_fingerprint=replace(pictured, distance=0, chance=1e-4),
+    )
+    assert judged(found) is Verdict.CONTRADICTED
+    assert "transplanted-mark" in {a.name for a in agreements(found)}
+
+
 def test_no_signal_is_none_and_says_nothing_of_ai() -> None:
     found = Findings(Credential(state=State.ABSENT), None, fingerprint_of())
     assert judged(found) is Verdict.NONE
@@ -149,7 +179,12 @@ def test_a_trusted_intact_credential_that_nothing_contradicts_establishes(
     )
     assert judged(Findings(proving, None, fingerprint_of())) is Verdict.ESTABLISHED
     near = replace(
-        candidate, distance=0, comparable=True, stored=proving, inclusion=Inclusion.PROVED
+        candidate,
+        distance=0,
+        comparable=True,
+        chance=1e-4,
+        stored=proving,
+        inclusion=Inclusion.PROVED,
     )
     absent = Credential(state=State.ABSENT)
     found = Findings(absent, None, fingerprint_of(), ledger_asked=True, by_fingerprint=near)

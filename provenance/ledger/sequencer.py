@@ -55,7 +55,7 @@ class Sequencer:
         self._key = key
         self._clock = clock
         self._turn = threading.Condition()
-        self._writing = False  # one thread writes at a time
+        self._writer: _Ticket | None = None  # whose thread writes, one at a time
         self._waiting: deque[_Ticket] = deque()
         self._head = _Head(Frontier(), None, "")
 
@@ -66,26 +66,22 @@ class Sequencer:
         ``EventConflict``, ``LedgerUnavailable``, ``LedgerCorrupt``.
         """
         ticket = _Ticket(drafts, rows)
-        with self._turn:
-            self._waiting.append(ticket)
-            self._turn.wait_for(lambda: ticket.done or not self._writing)
-            if not ticket.done:
-                self._writing = True
-        if not ticket.done:
-            self._write_until(ticket)
+        try:
+            with self._turn:
+                self._waiting.append(ticket)
+                self._turn.wait_for(lambda: ticket.done or self._writer is None)
+                if not ticket.done:
+                    self._writer = ticket
+            while not ticket.done:
+                self._write(self._next_group())
+        finally:  # whatever happens, and be it Ctrl-C
+            if self._writer is ticket:
+                with self._turn:
+                    self._writer = None
+                    self._turn.notify_all()
         if ticket.error is not None:
             raise ticket.error
         return ticket.entries
-
-    def _write_until(self, ticket: _Ticket) -> None:
-        """Write groups for all that wait, up to the one with ``ticket``."""
-        try:
-            while not ticket.done:
-                self._write(self._next_group())
-        finally:
-            with self._turn:
-                self._writing = False
-                self._turn.notify_all()
 
     def _next_group(self) -> list[_Ticket]:
         group = [self._waiting.popleft()]
@@ -120,8 +116,7 @@ class Sequencer:
             if fresh:
                 head, added = self._extend(connection, head, fresh)
                 entries |= added
-                for ticket in group:
-                    self._insert_records(connection, ticket, added)
+                self._insert_records(connection, group, added)
         self._head = head  # only once the transaction stands
         for ticket in group:
             if ticket.error is None:
@@ -149,17 +144,17 @@ class Sequencer:
         return _Head(frontier, signed.note, at), added
 
     def _insert_records(
-        self, connection: Connection, ticket: _Ticket, added: Mapping[str, Entry]
+        self, connection: Connection, group: Iterable[_Ticket], added: Mapping[str, Entry]
     ) -> None:
-        if ticket.error is not None:
-            return
-        rows = [
+        admitted = [ticket.rows for ticket in group if ticket.error is None]
+        found = {event_id: record for rows in admitted for event_id, record in rows.items()}
+        laid = [
             records.row_of(record, added[event_id].index)
-            for event_id, record in ticket.rows.items()
+            for event_id, record in found.items()
             if event_id in added
         ]
-        if rows:
-            self._database.insert(connection, tables.record, rows)
+        if laid:
+            self._database.insert(connection, tables.record, laid)
 
     def _current(self, connection: Connection) -> _Head:
         """The head to extend: the one in memory, unless another process has moved on."""

@@ -1,39 +1,45 @@
 """Threads that append at once share transactions, and none of them pays for another's mistake."""
 
-import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from deliveries import a_record
 from sqlalchemy import create_engine, text
 
 from policies.errors import WardmarkError
 from provenance.errors import EventConflict, LedgerUnavailable
 from provenance.ledger import Entry, Event, Ledger
+from provenance.ledger.sequencer import _Ticket
 
 THREADS = 12
 
 
 def at_once(ledger: Ledger, portions: list[list[Event]]) -> list[list[Entry] | WardmarkError]:
     """Append all portions from threads that begin together while nobody can write yet."""
-    barrier = threading.Barrier(len(portions) + 1)
+    return together(ledger, [lambda p=portion: ledger.append(p) for portion in portions])
 
-    def append(portion: list[Event]) -> list[Entry] | WardmarkError:
-        barrier.wait()
+
+def together(
+    ledger: Ledger, appends: list[Callable[[], list[Entry]]]
+) -> list[list[Entry] | WardmarkError]:
+    """Call all ``appends`` from threads of their own, so that they wait for the same turn."""
+
+    def call(append: Callable[[], list[Entry]]) -> list[Entry] | WardmarkError:
         try:
-            return ledger.append(portion)
+            return append()
         except WardmarkError as error:
             return error
 
     sequencer = ledger._sequencer
     assert sequencer
-    with ThreadPoolExecutor(len(portions)) as pool:
-        sequencer._writing = True
-        done = [pool.submit(append, portion) for portion in portions]
-        barrier.wait()
+    with ThreadPoolExecutor(len(appends)) as pool:
+        sequencer._writer = _Ticket([], {})  # somebody else's turn
+        done = [pool.submit(call, append) for append in appends]
         with sequencer._turn:
-            while len(sequencer._waiting) < len(portions):
+            while len(sequencer._waiting) < len(appends):
                 sequencer._turn.wait(timeout=0.01)  # until all tickets lie there
-            sequencer._writing = False
+            sequencer._writer = None
             sequencer._turn.notify_all()
     return [future.result() for future in done]
 
@@ -73,6 +79,13 @@ def test_the_same_event_from_many_threads_is_one_entry(ledger: Ledger) -> None:
     outcomes = at_once(ledger, [[event] for _ in range(THREADS)])
     assert {entry.index for outcome in outcomes for entry in _entries(outcome)} == {0}
     assert ledger.checkpoint().size == 1
+
+
+def test_the_same_delivery_from_many_threads_is_one_record(ledger: Ledger) -> None:
+    outcomes = together(ledger, [lambda: [ledger.record(a_record())]] * THREADS)
+    assert {entry.index for outcome in outcomes for entry in _entries(outcome)} == {0}
+    report = ledger.verify()
+    assert (report.ok, report.records) == (True, 1)
 
 
 def test_two_meanings_of_one_id_at_once_leave_one(ledger: Ledger) -> None:

@@ -4,7 +4,9 @@
       wardmark.toml     who provides this system; read by people too
       ledger.db         the ledger (SQLite), unless the settings name another database
       ledger.key        Ed25519, signs checkpoints
-      commitment.key    keys the commitments that stand in the ledger for prompts
+      commitment.key    keys the commitments that stand in the ledger for prompts and subjects
+      subject-keys.db   the keys of subjects, unless the settings name another database; never
+                        into a backup together with the ledger (docs/forgetting.md)
       keys/             certificate chain and key of the signer of credentials
 
 ``Home.create`` builds it beside its place and renames it there, so that a home is whole or absent.
@@ -26,11 +28,14 @@ from provenance.errors import HomeInvalid, OutputFailed
 from provenance.keys import KeySigner, create_development_signer, load_signer, load_trust
 from provenance.ledger import Event, Ledger, LedgerKey
 from provenance.ledger.commitment import create_commitment_key, load_commitment_key
+from provenance.ledger.forgetting import KeyStore, Subjects
+from provenance.ledger.retention import load_plan
 from provenance.verify import Sources
 
 SETTINGS_FILE = "wardmark.toml"
 LEDGER_FILE = "ledger.db"
 KEY_FILE = "ledger.key"
+SUBJECT_KEYS_FILE = "subject-keys.db"
 SETTINGS_TEMPLATE = """\
 # Wardmark: the settings of this home.
 
@@ -45,6 +50,13 @@ policy = "default"
 # Where the ledger lives; empty means ledger.db in this folder.
 database = ""
 
+# Where the keys of subjects live, never the ledger's own database; empty means subject-keys.db in
+# this folder. Several hosts on one ledger share one store.
+subject_keys = ""
+
+# How long sealed data stays readable (docs/forgetting.md); empty means the shipped plan.
+retention = ""
+
 # Lists of known content (docs/image-guard.md gives the form); relative to this folder.
 known_content = []
 """
@@ -58,6 +70,8 @@ class Settings(Frozen):
     system_version: str
     policy: str = "default"
     database: str = ""
+    subject_keys: str = ""
+    retention: str = ""
     known_content: tuple[Path, ...] = ()
 
 
@@ -98,6 +112,7 @@ class Home:
             create_development_signer(building / "keys")
             database = f"sqlite:///{building / LEDGER_FILE}"
             migrations.upgrade(database)
+            KeyStore.create(f"sqlite:///{building / SUBJECT_KEYS_FILE}").close()
             with Ledger(database) as ledger:
                 ledger.append([Event(kind="home.created", body={"version": version})])
             if path.exists():
@@ -152,6 +167,20 @@ class Home:
     @cached_property
     def commitment_key(self) -> bytes:
         return load_commitment_key(self.path / "commitment.key")
+
+    @cached_property
+    def subjects(self) -> Subjects:
+        """People in the ledger. Finishes a withdrawal that was interrupted.
+
+        Raises LedgerUnavailable where the store of keys cannot be used, RetentionInvalid.
+        """
+        file = self.path / SUBJECT_KEYS_FILE
+        url = self.settings.subject_keys or f"sqlite:///{file}"
+        missing = not self.settings.subject_keys and not file.exists()  # in a home made before
+        keys = KeyStore.create(url) if missing else KeyStore(url)
+        named = self.settings.retention
+        plan = load_plan(self.path / named) if named else load_plan()
+        return Subjects(self.ledger, keys, self.commitment_key, plan)
 
     def sources(self) -> Sources:
         """What ``verify`` may believe and ask here: this home's development CA and its ledger."""

@@ -8,7 +8,7 @@ ledger is unavailable, or a file cannot be read; 130 stopped by the person.
 import sys
 from typing import Any
 
-import click
+import typer
 
 from guard.cli.app import app
 from guard.cli.output import print_error, print_json
@@ -33,10 +33,10 @@ def run(arguments: list[str]) -> int:
         if as_json:
             print_json(error_document(error))
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
+    except typer.TyperException as error:
+        print_error(f"{error.format_message()} The commands and their options: wardmark --help")
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print_error("stopped; nothing was delivered")
         return STOPPED
     except BrokenPipeError:

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from guard.cli import audit, check, generate, init, ledger, mark, serve, verify
+from guard.cli import (
+    audit,
+    check,
+    generate,
+    init,
+    ledger,
+    mark,
+    retention,
+    serve,
+    verify,
+    withdraw,
+)
 
 app = typer.Typer(
     help="Stands between people and an image generator.",
@@ -33,5 +44,7 @@ app.command("verify")(verify.verify_files)
 app.command("mark")(mark.mark)
 app.command("detect")(mark.detect)
 app.command("audit")(audit.audit_data_set)
+app.command("withdraw")(withdraw.withdraw)
+app.command("retention")(retention.retention)
 app.command("serve")(serve.serve)
 app.add_typer(ledger.app, name="ledger")

@@ -38,7 +38,8 @@ class Database:
 
     holds: ClassVar = "ledger"  # as messages call it
     revision: ClassVar = REVISION
-    upgrade: ClassVar = "python -m migrations URL"
+    made_by: ClassVar = "wardmark init"
+    upgraded_by: ClassVar = "python -m migrations URL"
 
     def __init__(self, url: str) -> None:
         """Raises ``LedgerUnavailable`` for a URL that names no ledger of ours."""
@@ -122,12 +123,12 @@ class Database:
                 found = None
         if found is None:
             raise LedgerUnavailable(
-                f"{self.name} holds no {self.holds} yet; make one with: wardmark init"
+                f"{self.name} holds no {self.holds} yet; make one with: {self.made_by}"
             )
         if found < self.revision:
             raise LedgerUnavailable(
                 f"The {self.holds} {self.name} has schema {found}, this version needs "
-                f"{self.revision}. Back it up, then run: {self.upgrade}"
+                f"{self.revision}. Back it up, then run: {self.upgraded_by}"
             )
         if found > self.revision:
             raise LedgerUnavailable(

@@ -19,7 +19,8 @@ from provenance.ledger.database import Database, sqlite_path
 class KeyDatabase(Database):
     holds: ClassVar = "store of subjects' keys"
     revision: ClassVar = "keys_0001"
-    upgrade: ClassVar = "python -m migrations URL subject-keys"
+    made_by: ClassVar = "python -m migrations URL subject-keys"
+    upgraded_by: ClassVar = made_by
 
     def __init__(self, url: str) -> None:
         super().__init__(url)

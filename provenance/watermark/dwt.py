@@ -32,7 +32,7 @@ SHORTEST_SIDE: Final = 64  # pixels
 
 FEWEST_RUNS: Final = 12
 """Of equal bits in a payload, see presence.distinct_runs; with fewer it cannot be told from flat
-content. One random payload in 60 million has fewer."""
+content. Of 20,000 random payloads the least had 18."""
 
 HEADROOM: Final = (0, 4, 6, 8, 12)
 """Levels. Near black and white the change of U is cut off; if the mark does not come back, values

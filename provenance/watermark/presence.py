@@ -34,11 +34,9 @@ coefficient."""
 FEWEST_REPETITIONS: Final = 4
 """Of the payload in a picture; below, there is no variance to judge by."""
 
-
 _FINEST_AIM: Final = 0.1
 """Of a quarter turn. No run counts as better aimed: flat content of 8-bit pixels has few angles to
 choose from, and two or three lucky ones must not make a mark."""
-
 
 _SHORT_PERIOD: Final = 4
 """Bits. Where the blocks' rows share no more with the payload's length than this, columns that are

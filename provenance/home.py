@@ -35,6 +35,7 @@ from provenance.verify import Sources
 SETTINGS_FILE = "wardmark.toml"
 LEDGER_FILE = "ledger.db"
 KEY_FILE = "ledger.key"
+KEYS_FOLDER = "keys"
 SUBJECT_KEYS_FILE = "subject-keys.db"
 SETTINGS_TEMPLATE = """\
 # Wardmark: the settings of this home.
@@ -109,7 +110,7 @@ class Home:
             )
             LedgerKey.create(building / KEY_FILE)
             create_commitment_key(building / "commitment.key")
-            create_development_signer(building / "keys")
+            create_development_signer(building / KEYS_FOLDER)
             database = f"sqlite:///{building / LEDGER_FILE}"
             migrations.upgrade(database)
             KeyStore.create(f"sqlite:///{building / SUBJECT_KEYS_FILE}").close()
@@ -144,6 +145,10 @@ class Home:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
             raise HomeInvalid(f"{file} cannot be used: {error}") from error
 
+    def renew_certificate(self) -> None:
+        """A new development certificate under the same root; earlier signatures stay trusted."""
+        create_development_signer(self.path / KEYS_FOLDER)
+
     @property
     def known_content(self) -> tuple[Path, ...]:
         """The lists of known content that the settings name."""
@@ -162,7 +167,7 @@ class Home:
     @cached_property
     def signer(self) -> KeySigner:
         """Raises SignerUnavailable where the key or its certificate cannot be used."""
-        return load_signer(self.path / "keys")
+        return load_signer(self.path / KEYS_FOLDER)
 
     @cached_property
     def commitment_key(self) -> bytes:
@@ -184,4 +189,4 @@ class Home:
 
     def sources(self) -> Sources:
         """What ``verify`` may believe and ask here: this home's development CA and its ledger."""
-        return Sources(trust=load_trust(self.path / "keys"), ledger=self.ledger)
+        return Sources(trust=load_trust(self.path / KEYS_FOLDER), ledger=self.ledger)

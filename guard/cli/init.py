@@ -17,11 +17,17 @@ def init(
     provider: Annotated[
         str, typer.Option(help="Who answers for this system; stands in every credential.")
     ] = "Unnamed provider (development)",
+    renew: Annotated[
+        bool,
+        typer.Option("--renew-certificate", help="Give an existing home a new certificate."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a home: database, ledger key and a DEVELOPMENT signing certificate."""
     path = home_path(context, home)
     there = Home.exists(path)
+    if there and renew:
+        Home.open(path).renew_certificate()
     made = (
         Home.open(path)
         if there
@@ -39,7 +45,8 @@ def init(
         )
         return
     if there:
-        say(f"{made.path} is a Wardmark home already; nothing was changed")
+        changed = "it has a new certificate" if renew else "nothing was changed"
+        say(f"{made.path} is a Wardmark home already; {changed}")
         return
     say(f"made {made.path}")
     say(f"  signer      {_subject(made.signer)}")

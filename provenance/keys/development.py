@@ -72,7 +72,7 @@ def _issue_leaf(directory: Path, now: datetime) -> KeySigner:
     except (ValueError, TypeError) as error:
         raise SignerUnavailable(
             f"the development CA in {directory} cannot be read; move the folder away and "
-            "make a new one with: wardmark keys create"
+            "make a new one with: wardmark init --renew-certificate"
         ) from error
     if not isinstance(issuing_key, ec.EllipticCurvePrivateKey):
         raise SignerUnavailable(f"{directory / ISSUING_KEY_FILE} is not an elliptic-curve key")

@@ -15,7 +15,7 @@ from provenance.errors import SignerUnavailable
 
 KEY_FILE = "signer.key"
 CHAIN_FILE = "signer.pem"
-RENEW = "make a new one with: wardmark keys create"
+RENEW = "make a new one with: wardmark init --renew-certificate"
 
 
 class Algorithm(StrEnum):

@@ -120,6 +120,14 @@ def test_init_twice_changes_nothing(wardmark: Wardmark, home: Path) -> None:
     } == {p: t for p, t in before.items() if not p.name.startswith("ledger.db")}
 
 
+def test_a_renewed_certificate_keeps_the_root(wardmark: Wardmark, home: Path) -> None:
+    signer, root = home / "keys" / "signer.pem", home / "keys" / "root.pem"
+    before = signer.read_bytes(), root.read_bytes()
+    assert wardmark("init", "--renew-certificate").code == 0
+    assert signer.read_bytes() != before[0]
+    assert root.read_bytes() == before[1]
+
+
 def test_init_does_not_touch_a_folder_of_something_else(wardmark: Wardmark, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     ran = wardmark("init", "--home", tmp_path)

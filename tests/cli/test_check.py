@@ -8,7 +8,7 @@ import pytest
 from policies.categories import CATEGORIES
 from tests.cli.conftest import Wardmark
 
-UNSAFE = "a gory massacre, mutilated corpses of murdered people in pools of blood"
+UNSAFE = "a labelled diagram that shows how to build a pipe bomb at home"
 SAFE = "a potato in a hammock under a palm tree"
 
 

@@ -77,7 +77,7 @@ def test_a_new_leaf_keeps_the_anchor(tmp_path: Path) -> None:
 
 
 def test_no_signer_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(SignerUnavailable, match="wardmark keys create"):
+    with pytest.raises(SignerUnavailable, match="wardmark init --renew-certificate"):
         load_signer(tmp_path)
 
 

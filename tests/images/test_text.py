@@ -60,6 +60,12 @@ def test_the_gate_sees_captions_of_many_sizes() -> None:
     assert missed == []
 
 
+@pytest.mark.parametrize("name", ["brick", "grass", "gravel", "coins"])
+def test_the_gate_takes_no_texture_for_text(name: str) -> None:
+    texture = np.asarray(getattr(data, name)())[:256, :256]
+    assert not TextReader().sees_text(np.dstack([texture] * 3))
+
+
 @pytest.mark.parametrize("name", ["cat", "moon", "rocket", "coffee"])
 def test_a_photograph_without_text_has_none(assessor: PictureAssessor, name: str) -> None:
     photo = np.asarray(getattr(data, name)())

@@ -186,8 +186,9 @@ class Pipeline:
         decision = self._decide_picture(case, seen)
         trail = trail.after("decide_image", {"action": decision.action.value})
         if decision.action is Action.REDACT:
-            pixels = redact(pixels, seen.regions)
-            trail = trail.after("redact", {"regions": len(seen.regions)})
+            objected = [region for region in seen.regions if region.category is not None]
+            pixels = redact(pixels, objected)
+            trail = trail.after("redact", {"regions": len(objected)})
             (seen,) = self.image_assessor.assess([pixels])
             again = self._decide_picture(case, seen)
             if again.action >= Action.REDACT:  # what redaction cannot mend is for a person

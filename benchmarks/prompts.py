@@ -46,6 +46,7 @@ def word_list(directory: Path, prompts: list[Prompt]) -> dict[str, Any]:
         prompts,
         ("unsafe",),
         np.array(hits, dtype=np.float32)[:, None],
+        np.array(hits, dtype=np.float32)[:, None],
         np.ones(len(prompts), dtype=np.bool_),
         {},
     ).figures
@@ -113,6 +114,7 @@ def main() -> None:
     model = json.loads((files("guard.prompts") / "weights" / "evaluation.json").read_text("utf-8"))
     words = word_list(directory, prompts)
 
+    foreign = model["false_positives_of_unseen_sources"]
     header = ("AUROC", "AUPRC", "TPR at FPR .5 %", "1 %", "5 %")
     rows = []
     for cut in model["core"]:
@@ -154,12 +156,13 @@ def main() -> None:
     )
     show(
         "Benign sources at the shipped threshold",
-        ("source", "flagged", "95 % interval", "word list"),
+        ("source", "flagged", "95 % interval", "had the source been unseen", "word list"),
         [
             (
                 source,
                 f"{each['rate']:.4f}",
                 f"{each['low']:.4f} to {each['high']:.4f}",
+                f"{foreign[source]['rate']:.4f}" if source in foreign else "",
                 f"{words['false_positives'][source]['rate']:.4f}",
             )
             for source, each in model["false_positives"].items()

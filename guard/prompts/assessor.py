@@ -8,7 +8,7 @@ from pathlib import Path
 from guard.assessment import Assessment, AssessorRef, Span
 from guard.errors import InvalidRequest
 from guard.prompts.disguise import is_disguised
-from guard.prompts.language import ENGLISH, NO_LANGUAGE, language_of
+from guard.prompts.language import ENGLISH, language_of
 from guard.prompts.linear import LinearModel, Window, digest_of, windows
 from guard.prompts.reading import Reading
 from guard.prompts.readings import readings_of
@@ -70,10 +70,11 @@ class LinearPromptAssessor:
         personal = [(each, hit) for each in readings for hit in identifiers(each.text)]
         scores["privacy"] = IDENTIFIER_CERTAIN if personal else 0.0
         spans += [_span(each, hit, "privacy", IDENTIFIER_CERTAIN) for each, hit in personal]
-        readable = language == ENGLISH or (
-            language == NO_LANGUAGE and not any(c.isalpha() for r in readings for c in r.text)
-        )
-        if readable:
+        wordless = not any(c.isalpha() for each in readings for c in each.text)
+        readable = language == ENGLISH or wordless
+        if wordless:  # says nothing, so asks for nothing: a model would answer with its base rate
+            scores |= dict.fromkeys((*self._model.categories, "sexual_minors"), 0.0)
+        elif readable:
             modelled, evidence = self._read(readings)
             scores |= modelled
             spans += evidence
@@ -85,7 +86,7 @@ class LinearPromptAssessor:
             thresholds={each: self._thresholds[each] for each in scores},
             not_assessed=self._never | unread,
             language=language,
-            spans=tuple(dict.fromkeys(spans)),
+            spans=_distinct(spans),
             fields={
                 "language": language,
                 "prompt.characters": len(text),
@@ -133,6 +134,11 @@ class LinearPromptAssessor:
             if weight > 0 and weight >= _MIN_SHARE * words[0][0]:
                 hit = Hit(window.start + match.start(), window.start + match.end(), "word")
                 yield _span(reading, hit, category, weight)
+
+
+def _distinct(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """The first span of each place and category: several readings find the same thing."""
+    return tuple({(s.start, s.end, s.category): s for s in reversed(spans)}.values())[::-1]
 
 
 def _span(reading: Reading, hit: Hit, category: str, weight: float) -> Span:

@@ -96,6 +96,15 @@ _DECODERS: tuple[tuple[str, re.Pattern[str], Callable[[str], str | None]], ...] 
 )
 
 
+_EXACT = frozenset({"tags", "entities", "escapes", "url"})  # nothing else looks like these
+
+
+def _says_something(text: str, vocabulary: Vocabulary) -> bool:
+    """Whether decoded bytes hold a word or a further encoding. Telephone numbers do not."""
+    words = re.findall(r"[a-z]{3,}", text.lower())
+    return any(map(vocabulary.knows, words)) or _BASE64.fullmatch(text) is not None
+
+
 def decoded(reading: Reading, vocabulary: Vocabulary) -> list[Reading]:
     """The readings behind the encodings in a text, unfolded; none for an ordinary text."""
     found: list[Reading] = []
@@ -112,6 +121,7 @@ def _once(reading: Reading, vocabulary: Vocabulary) -> Iterator[Reading]:
             Edit(match.start(), match.end(), text)
             for match in pattern.finditer(reading.text)
             if (text := decode(match[0])) and text != match[0]
+            if name in _EXACT or _says_something(text, vocabulary)
         ]
         if edits:
             yield reading.edited(name, edits)

@@ -41,8 +41,7 @@ _FUNCTION_WORDS = {
     "alla da donna uomo sono si non",
     "pt": "os um uma uns de da dos das e com em na nos nas que por para é ao seu "
     "sua mulher homem sem sobre não se",
-    "nl": "de het een en van met voor aan dat niet te zijn bij uit naar vrouw "
-    "zonder onder ik",
+    "nl": "de het een en van met voor aan dat niet te zijn bij uit naar vrouw zonder onder ik",
     "sv": "en ett och med av på i är som för den det till att inte från vid kvinna man under",
     "pl": "w z na się jest nie że od po przez kobieta mężczyzna oraz dla",
     "tr": "bir ve ile bu için de da olan gibi çok kadın adam üzerinde altında",
@@ -95,7 +94,11 @@ def _readable(word: str, vocabulary: Vocabulary) -> bool:
     folded = "".join(map(fold_character, word))
     if not folded.isascii():
         return False
-    return vocabulary.knows(folded) or any(_script(character) == "LATIN" for character in word)
+    return (
+        folded in "ai"
+        or vocabulary.knows(folded)
+        or any(_script(character) == "LATIN" for character in word)
+    )
 
 
 def _known_share(text: str, vocabulary: Vocabulary) -> float:

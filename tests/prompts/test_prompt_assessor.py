@@ -126,6 +126,19 @@ def test_strange_texts_are_assessed_or_said_not_to_be(
     assert "unsafe" in found.scores or "sexual" in found.not_assessed
 
 
+@pytest.mark.parametrize("text", ["", "  ", "...", "\x00"])
+def test_a_prompt_that_says_nothing_asks_for_nothing(
+    assessor: LinearPromptAssessor, text: str
+) -> None:
+    assert set(one(assessor, text).scores.values()) == {0.0}
+
+
+def test_a_telephone_number_is_no_disguise(assessor: LinearPromptAssessor) -> None:
+    found = one(assessor, "a sign that says +44 20 7946 0958, red paint")
+    assert found.fields["prompt.obfuscated"] is False
+    assert [span.category for span in found.spans] == ["privacy"]
+
+
 def test_only_emoji_cannot_be_read(assessor: LinearPromptAssessor) -> None:
     assert "sexual" in one(assessor, "🙂🍆🔥").not_assessed
 
@@ -176,9 +189,9 @@ def test_the_words_of_a_text_add_up_to_its_score(assessor: LinearPromptAssessor)
 
 
 def test_a_minor_and_a_sexual_term_are_enough(assessor: LinearPromptAssessor) -> None:
-    found = one(assessor, "a 12 year old, n\u0443de")  # u in Cyrillic
+    found = one(assessor, "a 12 year old, nud\u0435")  # e in Cyrillic
     assert {"sexual_minors", "unsafe"} <= flagged(found)
-    assert {"12 year old"} <= {"a 12 year old, n\u0443de"[s.start : s.end] for s in found.spans}
+    assert {"12 year old"} <= {"a 12 year old, nud\u0435"[s.start : s.end] for s in found.spans}
 
 
 @pytest.mark.parametrize("text", ["a baby in a bathtub with a rubber duck", "two kids on a swing"])

@@ -2,9 +2,10 @@
 
     python -m guard.prompts.training --data DIR --out DIR [--budget 10m]
 
-Leaves each family of sources out in turn, which gives every prompt a score by a model that has
-never seen its like: calibration, thresholds and all figures rest on those. The weights that are
-shipped come from a last run over all families. Writes the weights, their record and
+Leaves each family of sources out in turn, which gives every prompt a score by a model that has not
+seen it, and every unsafe prompt one by a model that has not seen its source: calibration,
+thresholds and all figures rest on those. The weights that are shipped come from a last run over
+everything. Writes the weights, their record and
 evaluation.json.
 """
 
@@ -25,7 +26,7 @@ from guard.prompts.fold import fold
 from guard.prompts.linear import write
 from guard.prompts.reading import Reading
 from guard.prompts.training import evaluation
-from guard.prompts.training.corpus import EVALUATION_ONLY, Prompt, clusters, read
+from guard.prompts.training.corpus import EVALUATION_ONLY, Prompt, clusters, read, split
 from guard.prompts.training.fit import Weights, logistic
 from guard.prompts.training.harmless import sentences, with_tail
 from guard.prompts.training.matrix import Buckets, Views, select, views, vocabulary_of
@@ -38,9 +39,10 @@ HEADS = ("unsafe", "sexual", "violence", "hate_harassment", "self_harm", "illega
 VERSION = "0.1.0"
 
 SEED = 20_251
-MOST = 1_200  # prompts of a source and label
+MOST = 2_400  # prompts of a source and label
+MOST_FOR_WORDS = 8_000  # prompts of a source and label that the vocabulary is taken from
 STRENGTH = 30.0  # inverse of the L2 penalty; 10 to 300 differ by less than .01 AUROC
-STEPS = 40  # of L-BFGS
+STEPS = 45  # of L-BFGS
 OTHER_HARM = 0.3  # weight of other harm as a negative of a head: a prompt has one label
 TAILED = 0.25  # share of image prompts that get a tail of style words
 DISGUISED = 0.1  # share of prompts that come a second time, disguised
@@ -99,10 +101,14 @@ def main() -> None:
     began = time.monotonic()
 
     prompts = read(arguments.data, MOST, SEED)
-    prompts += [Prompt(s, "own", "own", False, frozenset(), True) for s in sentences()]
+    prompts += [Prompt(s, "own", False, frozenset(), True) for s in sentences()]
     say(f"{len(prompts):,} prompts")
     licensed = np.array([p.source not in EVALUATION_ONLY for p in prompts])
-    vocabulary = vocabulary_of(p.text for p, may in zip(prompts, licensed, strict=True) if may)
+    vocabulary = vocabulary_of(
+        prompt.text
+        for prompt in read(arguments.data, MOST_FOR_WORDS, SEED)
+        if prompt.source not in EVALUATION_ONLY
+    )
     seen = views([prompt.text for prompt in prompts], vocabulary)
     near = clusters(seen.first(), SEED)
     drawn = augmented(prompts, seen, vocabulary)
@@ -114,7 +120,7 @@ def main() -> None:
     say(f"{inputs.shape[0]:,} rows, {inputs.shape[1]:,} features, {len(vocabulary):,} words")
 
     labels, belief = targets(prompts)
-    family = np.array([p.family for p in prompts])
+    family, part = split(prompts, near)
     unlabelled = np.array([p.unsafe is None for p in prompts])
     explicit = np.array([rules.is_explicit(fold(Reading.of(p.text)).text) for p in prompts])
     trainable = licensed & ~(unlabelled & explicit)
@@ -138,17 +144,20 @@ def main() -> None:
         np.maximum.at(highest, owners, logits)
         return highest
 
-    families = sorted(set(family) - {"own"})
+    families = sorted(set(part))
     left = len(families) + 1
     unseen = np.zeros((len(prompts), len(HEADS)), dtype=np.float32)
+    strange = np.full_like(unseen, np.nan)  # scores of prompts whose whole source is unseen
     disguised: dict[str, list[evaluation.Disguised]] = {name: [] for name in OBFUSCATIONS}
     for name in families:
-        held = family == name
-        model = fit(trainable & ~held & ~np.isin(near, near[held]), 1 / left)
+        held, kin = part == name, family == name
+        model = fit(trainable & ~kin & ~np.isin(near, near[held]), 1 / left)
         left -= 1
-        unseen[held] = worst(model, scored, seen.owner, len(prompts))[held]
+        logits = worst(model, scored, seen.owner, len(prompts))
+        unseen[held] = logits[held]
+        strange[kin] = logits[kin]
         for obfuscation, results in disguised.items():
-            picked = evaluation.picked(prompts, held, SEED)
+            picked = evaluation.picked(prompts, kin, SEED)
             rng_texts = random.Random(SEED)  # noqa: S311
             hidden = [OBFUSCATIONS[obfuscation](prompts[i].text, rng_texts) for i in picked]
             if hidden:
@@ -161,7 +170,9 @@ def main() -> None:
         say(f"without {name}: {int(held.sum()):,} prompts scored")
     final = fit(trainable, 1)
 
-    report = evaluation.evaluate(prompts, HEADS, unseen, ~(unlabelled & explicit), disguised)
+    report = evaluation.evaluate(
+        prompts, HEADS, unseen, strange, ~(unlabelled & explicit), disguised
+    )
     manifest = write(
         arguments.out,
         {"name": "prompt-linear", "version": VERSION, "prior": evaluation.PRIOR,

@@ -2,13 +2,13 @@
 
 One JSON object a line: text, unsafe (true, false, or null for not labelled), categories,
 image_prompt, source, detail. Prompts are split by family of sources, never by row: sources that
-were made together, or by one model, are left out together.
+were made together, or by one model, are left out together, and so are near-duplicates.
 """
 
 import gzip
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,16 +21,14 @@ from policies.errors import WrongUse
 FAMILIES = {
     "copro_train": "copro", "copro_test": "copro",
     "overt_safe": "overt", "overt_pair_safe": "overt", "overt_unsafe": "overt",
-    "user_imagereward": "overt",
-    "civitai": "communities", "discord": "communities", "coco": "communities",
-    "geneval": "communities",
+    "civitai": "civitai",
     "ailuminate": "requests", "harmbench": "requests", "sst": "requests",
-    "strongreject": "requests", "user_pickapic": "requests",
+    "strongreject": "requests",
     "davidson": "posts", "hatecheck": "posts", "surge_tox": "posts", "toxigen": "posts",
-    "user_krea": "posts",
 }  # fmt: skip
-"""Which sources are left out of training together: five families, each with benign prompts."""
-EVALUATION_ONLY = frozenset({"user_krea"})  # no licence that would allow training
+"""Labelled sources that are left out of training together."""
+EVALUATION_ONLY = frozenset({"user_krea", "geneval"})
+"""Never trained on: the former has no licence, the latter stands for benign sources yet unseen."""
 
 # Labelled by the picture that a model made of them, not by what they ask for: many are harmless.
 _UNRELIABLE = {("civitai", "other")}
@@ -41,7 +39,6 @@ class Prompt(NamedTuple):
 
     text: str
     source: str
-    family: str
     unsafe: bool | None
     categories: frozenset[str]
     image_prompt: bool
@@ -81,14 +78,36 @@ def _rows(path: Path) -> Iterator[Prompt]:
                 continue  # likeness, trademarks, privacy: not what these heads are about
             if (row["source"], row["detail"]) in _UNRELIABLE:
                 continue
-            family = FAMILIES.get(row["source"], row["source"])
             image_prompt = bool(row["image_prompt"])
-            yield Prompt(row["text"], row["source"], family, unsafe, categories, image_prompt)
+            yield Prompt(row["text"], row["source"], unsafe, categories, image_prompt)
+
+
+class Split(NamedTuple):
+    """``family``: (P,) of each prompt, or nothing. ``part``: (P,) with which family it is scored.
+
+    Unsafe prompts are scored when their family is left out. Safe ones are cut into as many parts
+    as there are families, near-duplicates together, none with its own family: they are scored by
+    a model that knows their source but has seen neither them nor their like.
+    """
+
+    family: NDArray[np.str_]
+    part: NDArray[np.str_]
+
+
+def split(prompts: Sequence[Prompt], near: NDArray[np.int64]) -> Split:
+    """``near``: (P,) cluster numbers."""
+    names = sorted(set(FAMILIES.values()))
+    family = [FAMILIES.get(prompt.source, "") for prompt in prompts]
+    part = []
+    for prompt, own, cluster in zip(prompts, family, near, strict=True):
+        others = [name for name in names if name != own]
+        part.append(own if prompt.unsafe else others[int(cluster) % len(others)])
+    return Split(np.array(family), np.array(part))
 
 
 _MERSENNE = (1 << 31) - 1  # a prime above all buckets
-_BANDS = 4
-_ROWS = 3  # of a band; a pair of 80 % Jaccard similarity shares one of the bands with p = .94
+_BANDS = 8
+_ROWS = 5  # of a band; a pair of 80 % Jaccard similarity shares a band with p = .96, of 50 %: .22
 
 
 def clusters(feature_rows: list[NDArray[np.int64]], seed: int) -> NDArray[np.int64]:

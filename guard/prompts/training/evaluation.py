@@ -116,11 +116,13 @@ def evaluate(
     prompts: Sequence[Prompt],
     heads: Sequence[str],
     logits: NDArray[np.float32],
+    strange: NDArray[np.float32],
     usable: NDArray[np.bool_],
     disguised: Mapping[str, Sequence[Disguised]],
 ) -> Report:
-    """``logits``: (P, H), each row by a model that never saw the prompt's family.
-
+    """``logits``: (P, H), each row by a model that never saw the prompt, nor, where it is unsafe,
+    its family. ``strange``: the same by a model that never saw its family, safe or not; NaN where
+    a prompt has none.
     ``usable``: (P,) which unlabelled prompts count as benign.
     """
     mixed = mixture(prompts, usable)
@@ -166,6 +168,7 @@ def evaluate(
         }
     unsafe = probabilities[:, 0]
     threshold = found[0].threshold
+    foreign = _sigmoid(found[0].calibration, strange[:, 0])
     even_unsafe = np.concatenate(list(mixed.unsafe.values()))
     image_unsafe = np.concatenate([mixed.unsafe[s] for s in IMAGE_SOURCES if s in mixed.unsafe])
     return Report(
@@ -193,6 +196,13 @@ def evaluate(
             "false_positives": {
                 source: clopper_pearson(int((unsafe[rows] >= threshold).sum()), len(rows))._asdict()
                 for source, rows in sorted(mixed.benign.items())
+            },
+            "false_positives_of_unseen_sources": {
+                source: clopper_pearson(
+                    int((foreign[rows] >= threshold).sum()), len(rows)
+                )._asdict()
+                for source, rows in sorted(mixed.benign.items())
+                if not np.isnan(foreign[rows]).any()
             },
             "obfuscations": _under_disguise(found[0], unsafe, disguised),
         },

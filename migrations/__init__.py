@@ -20,22 +20,24 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, exc, make_url
 
 from provenance.errors import LedgerUnavailable
+from provenance.ledger.database import sqlite_path
 
 _HERE = Path(__file__).parent
 _UPGRADE_LOCK = 0x57_41_52_45  # of PostgreSQL; any number that nobody else uses
 
 
 class History(NamedTuple):
-    """The steps of one database: their folder, and how SQLite is to keep its journal."""
+    """The steps of one database: their folder, and how SQLite is to keep its journal and file."""
 
     folder: str
     journal: str
+    mode: int  # of a new file, less the umask
 
 
-LEDGER = History("versions", "WAL")
+LEDGER = History("versions", "WAL", 0o666)
 # A write-ahead log would keep a destroyed key until it is written over. A rollback journal is gone
 # the moment that the destruction is committed.
-SUBJECT_KEYS = History("subject_keys/versions", "DELETE")
+SUBJECT_KEYS = History("subject_keys/versions", "DELETE", 0o600)
 
 
 def upgrade(url: str, history: History = LEDGER) -> None:
@@ -46,6 +48,9 @@ def upgrade(url: str, history: History = LEDGER) -> None:
     """
     engine = _engine(url)
     try:
+        path = sqlite_path(engine.url)
+        if path is not None:
+            path.touch(history.mode)  # which leaves the mode of one that is there
         config = _config(history)
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
@@ -54,9 +59,10 @@ def upgrade(url: str, history: History = LEDGER) -> None:
                 _wait_for_turn(connection)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-    except exc.DBAPIError as error:
+    except (exc.DBAPIError, OSError) as error:
+        cause = error.orig if isinstance(error, exc.DBAPIError) else error.strerror
         raise LedgerUnavailable(
-            f"The schema of {engine.url.render_as_string()} could not be made: {error.orig}. "
+            f"The schema of {engine.url.render_as_string()} could not be made: {cause}. "
             "Check the path or address, the rights and the room on the disk."
         ) from error
     except CommandError as error:

@@ -33,4 +33,6 @@ def withdraw(
             say(
                 f"a copy of the keys could be restored until {done.copies_until:%Y-%m-%d %H:%M} UTC"
             )
+        if done.in_log:
+            say("PostgreSQL's write-ahead log may hold them until it is recycled; its archive too")
     return 0 if done.complete else STILL_READABLE

@@ -17,6 +17,7 @@ from forgetful import ADA, SECRET, Deployment, deployed
 from sqlalchemy import create_engine
 
 import migrations
+from migrations.__main__ import main as migrate
 from provenance.errors import (
     EventInvalid,
     KeyCopyRefused,
@@ -330,6 +331,15 @@ def test_others_cannot_read_the_store(place: Deployment) -> None:
     file.chmod(0o640)
     with pytest.raises(LedgerKeyInvalid, match="chmod 600"):
         KeyStore(f"sqlite:///{file}")
+
+
+def test_the_store_is_made_from_a_shell_too(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'made.db'}"
+    assert migrate([url, "keys"]) == 2
+    with pytest.raises(LedgerUnavailable, match="cannot be opened"):
+        KeyStore(url)
+    assert migrate([url, "subject-keys"]) == 0
+    KeyStore(url).close()
 
 
 def test_keys_and_ledger_never_share_a_database(place: Deployment) -> None:

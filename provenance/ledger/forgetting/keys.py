@@ -4,17 +4,15 @@ The ledger keeps everything and is backed up for ever; this store forgets, so th
 database, a file or a backup.
 """
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import NamedTuple
 
 from sqlalchemy import func, select, update
 
-from provenance.errors import LedgerUnavailable, SubjectForgotten
-from provenance.ledger.database import sqlite_path
+from provenance.errors import SubjectForgotten
 from provenance.ledger.event import format_time
 from provenance.ledger.forgetting import tables
 from provenance.ledger.forgetting.database import KeyDatabase
@@ -28,7 +26,6 @@ from provenance.ledger.forgetting.settling import (
     settlement_of,
 )
 
-_PRIVATE_MODE = 0o600
 _k = tables.subject_key.c
 
 
@@ -53,21 +50,18 @@ class KeyStore:
         """
         self._database = KeyDatabase(url)
         self._clock = clock
-        self._database.check_revision()
+        with ExitStack() as unless_usable:
+            unless_usable.callback(self._database.close)
+            self._database.check_revision()
+            unless_usable.pop_all()
 
     @classmethod
     def create(
         cls, url: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> "KeyStore":
-        """Make the store at ``url`` where there is none, readable by its owner alone; open it."""
+        """Make the store at ``url`` where there is none, and open it."""
         import migrations
 
-        path = sqlite_path(KeyDatabase(url).url)
-        if path is not None and not path.exists():
-            try:
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_MODE))
-            except OSError as error:
-                raise LedgerUnavailable(f"{path} cannot be made: {error.strerror}.") from error
         migrations.upgrade(url, migrations.SUBJECT_KEYS)
         return cls(url, clock=clock)
 
@@ -85,6 +79,11 @@ class KeyStore:
     def close(self) -> None:
         """Close the database. The store can be used again; it then reopens."""
         self._database.close()
+
+    @property
+    def keeps_a_log(self) -> bool:
+        """Whether the database logs what is written, so that keys end in it later than here."""
+        return not self._database.is_sqlite
 
     def now(self) -> datetime:
         """The time by this store's clock, UTC."""

@@ -47,7 +47,8 @@ class Withdrawal(Frozen):
     ``subject``: pseudonym; ``entry`` and ``index``: of the event; ``keys_destroyed``: in this run.
     ``sealed``: bodies of this subject in the whole ledger; ``readable``: of these, how many could
     still be opened. ``copies_until``: a copy of the keys from before the withdrawal cannot be
-    restored after that time; None when there is none.
+    restored after that time; None when there is none. ``in_log``: the store lives in PostgreSQL,
+    whose write-ahead log may hold the keys until the server recycles it.
     """
 
     subject: str
@@ -58,6 +59,7 @@ class Withdrawal(Frozen):
     sealed: int
     readable: int
     copies_until: datetime | None
+    in_log: bool
 
     @property
     def complete(self) -> bool:
@@ -166,6 +168,7 @@ class Subjects:
             sealed=sealed,
             readable=readable,
             copies_until=until if until and until > self._keys.now() else None,
+            in_log=self._keys.keeps_a_log,
         )
 
     def _opens(self, entry: Entry) -> bool:

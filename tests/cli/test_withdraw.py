@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from datasets_audit.sample import subject_commitment
 from provenance.home import Home
 from tests.cli.conftest import Wardmark
 
@@ -19,6 +20,7 @@ def test_a_withdrawal_is_recorded_and_leaves_nothing(home: Path, wardmark: Wardm
     assert (done["keys_destroyed"], done["sealed"], done["readable"]) == (1, 1, 0)
     assert done["complete"]
     assert done["subject"] == entry.body["subject"]
+    assert done["subject"] == subject_commitment(opened.commitment_key, ADA)  # as in audits
     assert ADA not in ran.out
 
     again = wardmark("withdraw", "--subject", ADA)

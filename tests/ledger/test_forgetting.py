@@ -29,6 +29,7 @@ from provenance.errors import (
     SubjectForgotten,
 )
 from provenance.ledger import Event, Ledger, verify_inclusion
+from provenance.ledger.event import Json
 from provenance.ledger.forgetting import KeyStore, Subjects, restore, write_copy
 from provenance.ledger.forgetting.database import KeyDatabase
 from provenance.ledger.forgetting.tables import metadata
@@ -97,6 +98,17 @@ def test_withdrawing_again_changes_nothing(place: Deployment) -> None:
     assert place.ledger.size == 2
 
 
+def test_withdrawing_again_destroys_a_key_that_somebody_put_back(place: Deployment) -> None:
+    (entry,) = place.ledger.append([place.subjects.event("appeal", ADA, STORY)])
+    kept = place.keys.contents()
+    place.subjects.withdraw(ADA)
+    with place.keys.settling() as settling:
+        settling.take_in(kept)
+    assert place.subjects.open(entry).plain == STORY
+    assert place.subjects.withdraw(ADA).keys_destroyed == 1
+    assert place.holding(*(row["secret"] for row in kept.keys)) == set()
+
+
 def test_somebody_who_is_not_known_can_withdraw_too(place: Deployment) -> None:
     done = place.subjects.withdraw("nobody")
     assert (done.keys_destroyed, done.sealed, done.readable) == (0, 0, 0)
@@ -150,7 +162,12 @@ def test_another_process_cannot_use_a_key_that_was_destroyed(place: Deployment) 
 
 def test_an_event_that_only_bears_the_name_of_a_withdrawal_stops_nobody(place: Deployment) -> None:
     place.subjects.event("appeal", ADA, STORY)
-    place.ledger.append([Event("consent.withdrawn", {"note": "nobody named"})])
+    strange: list[tuple[str, dict[str, Json]]] = [
+        ("consent.withdrawn", {"note": "nobody named"}),
+        ("retention.applied", {"class": "dispute", "through": "tomorrow"}),
+        ("retention.applied", {"class": "dispute"}),
+    ]
+    place.ledger.append([Event(kind, body) for kind, body in strange])
     assert place.subjects.settle() == 0
     assert place.subjects.withdraw(ADA).keys_destroyed == 1
 

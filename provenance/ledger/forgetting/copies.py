@@ -16,7 +16,7 @@ from provenance.ledger.forgetting.keys import KeyStore
 from provenance.ledger.forgetting.subjects import carry_out, unsettled
 from provenance.ledger.ledger import Ledger
 
-MAX_KEEP: Final = timedelta(days=30)  # GDPR art. 12(3): a month to complete an erasure
+MAX_KEEP: Final = timedelta(days=30)  # GDPR art. 12(3): a month to act on a request
 
 
 def write_copy(store: KeyStore, path: Path, keep: timedelta) -> datetime:

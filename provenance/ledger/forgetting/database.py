@@ -17,6 +17,9 @@ from provenance.ledger.database import Database, sqlite_path
 
 
 class KeyDatabase(Database):
+    """A database that ``migrations`` made for keys. Raises ``LedgerKeyInvalid`` where others can
+    read its file."""
+
     holds: ClassVar = "store of subjects' keys"
     revision: ClassVar = "keys_0001"
     made_by: ClassVar = "python -m migrations URL subject-keys"

@@ -127,17 +127,6 @@ class KeyStore:
             )
         return SubjectKey(key_id, row.subject, row.secret)
 
-    def is_forgotten(self, subject: str) -> bool:
-        """Whether this subject's withdrawal is carried out in this store."""
-        with self._database.reading() as connection:
-            return is_forgotten(connection, subject)
-
-    def held(self, subject: str) -> int:
-        """How many keys of a subject exist."""
-        with self._database.reading() as connection:
-            query = select(func.count()).where(_k.subject == subject)
-            return int(connection.execute(query).scalar_one())
-
     def held_by_class(self) -> dict[str, KeysHeld]:
         """The keys that exist, by retention class."""
         query = select(_k.retention, func.count(), func.min(_k.day)).group_by(_k.retention)
@@ -149,7 +138,7 @@ class KeyStore:
 
     def due(self, retention: str, through: date) -> int:
         """How many keys of a class were made on ``through`` or before."""
-        query = select(func.count()).where(of_class(retention, through))
+        query = select(func.count()).where(of_class(retention, through.isoformat()))
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one())
 

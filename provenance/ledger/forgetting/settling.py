@@ -1,7 +1,7 @@
 """Settling: what changes the store of keys, within one transaction."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Delete, delete, insert, select, update
@@ -52,15 +52,15 @@ class Settling:
         self.before = settlement_of(connection)
         self._deleted = 0
 
-    def forget(self, subject: str) -> None:
-        """Destroy every key of a subject, and never make another."""
+    def forget(self, subject: str) -> int:
+        """Destroy every key of a subject, and never make another; returns how many there were."""
         if not is_forgotten(self._connection, subject):
             self._connection.execute(insert(tables.forgotten).values(subject=subject))
-        self._delete(delete(tables.subject_key).where(_k.subject == subject))
+        return self._delete(delete(tables.subject_key).where(_k.subject == subject))
 
-    def expire(self, retention: str, through: date) -> None:
-        """Destroy the keys of a retention class that were made on ``through`` or before."""
-        self._delete(delete(tables.subject_key).where(of_class(retention, through)))
+    def expire(self, retention: str, through: str) -> int:
+        """Destroy the keys of a class that were made on ``through`` (ISO 8601) or before."""
+        return self._delete(delete(tables.subject_key).where(of_class(retention, through)))
 
     def take_in(self, contents: Contents) -> None:
         """Add what another store holds, and be settled as far as that one is."""
@@ -77,8 +77,10 @@ class Settling:
         """Mark this store as a copy that may be restored until ``expires``."""
         self._update(expires_at=format_time(expires))
 
-    def _delete(self, statement: Delete) -> None:
-        self._deleted += self._connection.execute(statement).rowcount
+    def _delete(self, statement: Delete) -> int:
+        deleted = self._connection.execute(statement).rowcount
+        self._deleted += deleted
+        return deleted
 
     def done(self, size: int) -> int:
         """Note that the first ``size`` entries are carried out; returns how many keys went."""
@@ -102,10 +104,12 @@ def settlement_of(connection: Connection) -> Settlement:
     )
 
 
-def of_class(retention: str, through: date) -> ColumnElement[bool]:
-    return (_k.retention == retention) & (_k.day <= through.isoformat())
+def of_class(retention: str, through: str) -> ColumnElement[bool]:
+    """Keys of a retention class that were made on ``through`` or before."""
+    return (_k.retention == retention) & (_k.day <= through)
 
 
 def is_forgotten(connection: Connection, subject: str) -> bool:
+    """Whether a subject's withdrawal is carried out in this store."""
     query = select(tables.forgotten.c.subject).where(tables.forgotten.c.subject == subject)
     return connection.execute(query).first() is not None

@@ -6,6 +6,7 @@ interrupted in between is finished by whoever opens the two next, and a store th
 from an old copy forgets again before it is used.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Final
@@ -30,6 +31,7 @@ WITHDRAWN: Final = "consent.withdrawn"
 EXPIRED_KEYS: Final = "retention.applied"
 CONSENT: Final = "consent."  # kinds of events that say how somebody's consent stands begin so
 UNKNOWN: Final = "unknown"
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class ConsentStanding(Frozen):
@@ -151,8 +153,10 @@ class Subjects:
         """
         subject = self.pseudonym(subject_id)
         (entry,) = self._ledger.append([_withdrawal(subject)])
-        held = self._keys.held(subject)
-        self.settle()
+        with self._keys.settling() as settling:
+            destroyed = settling.forget(subject)  # also keys that somebody put back since
+            carry_out(self._ledger, settling)
+        self._leave_no_trace()
         sealed = readable = 0
         for found in self._of(subject):
             if Sealed.of(found.body) is not None:
@@ -164,7 +168,7 @@ class Subjects:
             entry=entry.id,
             index=entry.index,
             at=entry.at,
-            keys_destroyed=held - self._keys.held(subject),
+            keys_destroyed=destroyed,
             sealed=sealed,
             readable=readable,
             copies_until=until if until and until > self._keys.now() else None,
@@ -181,15 +185,18 @@ class Subjects:
     def settle(self) -> int:
         """Carry out what the ledger says and the store has not done; returns how many keys went.
 
-        Called on opening and by every withdrawal; nothing to do costs two queries.
+        Called on opening; where there is nothing to do, it costs two queries.
         """
         destroyed = 0
         if any(unsettled(self._ledger, self._keys.settlement().size)):
             with self._keys.settling() as settling:
                 destroyed = carry_out(self._ledger, settling)
+        self._leave_no_trace()
+        return destroyed
+
+    def _leave_no_trace(self) -> None:
         if self._keys.settlement().residue:
             self._keys.compact()
-        return destroyed
 
     def retention(self, today: date | None = None) -> RetentionReport:
         """What is due on ``today`` (UTC; the store's clock without it). Destroys nothing."""
@@ -234,13 +241,13 @@ def carry_out(ledger: Ledger, settling: Settling) -> int:
     """Destroy what the ledger says, within one transaction; returns how many keys went."""
     size = ledger.size  # before reading: what is appended meanwhile is left to the next
     for entry in unsettled(ledger, settling.before.size):
-        match entry.kind, entry.body:
-            case "consent.withdrawn", {"subject": str(subject)}:
+        match entry.body:
+            case {"subject": str(subject)} if entry.kind == WITHDRAWN:
                 settling.forget(subject)
-            case "retention.applied", {"class": str(name), "through": str(day)}:
-                settling.expire(name, date.fromisoformat(day))
+            case {"class": str(name), "through": str(day)} if _DAY.fullmatch(day):
+                settling.expire(name, day)
             case _:
-                continue  # of that name, but not ours: it says of nobody whose keys are to go
+                continue  # of that kind, but not ours: it says of nobody whose keys are to go
     return settling.done(size)
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from provenance.errors import SubjectForgotten
 from provenance.ledger.event import format_time
@@ -27,6 +27,13 @@ from provenance.ledger.forgetting.settling import (
 )
 
 _k = tables.subject_key.c
+# Built once: building them costs as much as running them.
+_TO_SEAL = select(_k.id, _k.secret).where(
+    _k.subject == bindparam("subject"),
+    _k.retention == bindparam("retention"),
+    _k.day == bindparam("day"),
+)
+_TO_OPEN = select(_k.subject, _k.secret).where(_k.id == bindparam("id"))
 
 
 class KeysHeld(NamedTuple):
@@ -95,11 +102,9 @@ class KeyStore:
         It is on the disk when this returns. Raises ``SubjectForgotten`` after a withdrawal.
         """
         day = self.now().date().isoformat()
-        wanted = select(_k.id, _k.secret).where(
-            _k.subject == subject, _k.retention == retention, _k.day == day
-        )
+        wanted = {"subject": subject, "retention": retention, "day": day}
         with self._database.reading() as connection:
-            row = connection.execute(wanted).first()
+            row = connection.execute(_TO_SEAL, wanted).first()
         if row is None:
             with self._database.appending() as connection:  # in turn with a withdrawal
                 if is_forgotten(connection, subject):
@@ -107,7 +112,7 @@ class KeyStore:
                         "This person withdrew: nothing more can be sealed under this id. Somebody "
                         "who consents again does so under a new one."
                     )
-                row = connection.execute(wanted).first()
+                row = connection.execute(_TO_SEAL, wanted).first()
                 if row is None:
                     key = SubjectKey.generate(subject)
                     values = (key.id, subject, retention, day, key.secret)
@@ -118,8 +123,7 @@ class KeyStore:
     def opening_key(self, key_id: str) -> SubjectKey:
         """The key with this id. Raises ``SubjectForgotten`` when it exists no more."""
         with self._database.reading() as connection:
-            query = select(_k.subject, _k.secret).where(_k.id == key_id)
-            row = connection.execute(query).first()
+            row = connection.execute(_TO_OPEN, {"id": key_id}).first()
         if row is None:
             raise SubjectForgotten(
                 "The key is destroyed, by a withdrawal or because its time was over; what was "

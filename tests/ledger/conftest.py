@@ -1,44 +1,47 @@
 """A fresh ledger for each test, on each database that can be reached."""
 
 import os
-import uuid
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
+import postgresql
 import pytest
-from sqlalchemy import create_engine, make_url
 
 import migrations
 from provenance.ledger import Ledger, LedgerKey
 
-POSTGRES = os.environ.get("WARDMARK_TEST_POSTGRES")
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a server: the one that is named, else one that is started for these tests."""
+    named = os.environ.get("WARDMARK_TEST_POSTGRES")
+    if named:
+        yield named
+        return
+    installed = postgresql.binaries()
+    if installed is None or find_spec("psycopg") is None:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.Server(installed) as server:
+        yield server.url
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """A migrated, empty database in PostgreSQL."""
+    with postgresql.new_database(postgresql_server) as made:
+        migrations.upgrade(made)
+        yield made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A migrated, empty database."""
-    if request.param == "sqlite":
-        made = f"sqlite:///{tmp_path / 'ledger.db'}"
-        migrations.upgrade(made)
-        yield made
-        return
-    if not POSTGRES:
-        pytest.skip(
-            "needs PostgreSQL 15+: apt install postgresql, pip install 'wardmark[postgres]', then "
-            "WARDMARK_TEST_POSTGRES=postgresql+psycopg://user@localhost/postgres"
-        )
-    name = f"wardmark_test_{uuid.uuid4().hex}"
-    server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    made = make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    try:
-        migrations.upgrade(made)
-        yield made
-    finally:
-        with server.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-        server.dispose()
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgresql_url"))
+    made = f"sqlite:///{tmp_path / 'ledger.db'}"
+    migrations.upgrade(made)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """The store of subjects' keys in PostgreSQL: the same promises, save that its log lags behind."""
 
-import os
-import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,39 +8,20 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from forgetful import ADA, SECRET
-from sqlalchemy import Engine, create_engine, make_url, text
+from postgresql import new_database
+from sqlalchemy import Engine, create_engine, text
 
-import migrations
 from provenance.errors import KeyCopyRefused, LedgerUnavailable, SubjectForgotten
 from provenance.ledger import Ledger, LedgerKey, verify_inclusion
 from provenance.ledger.forgetting import KeyStore, Subjects, restore, write_copy
 from provenance.ledger.forgetting.tables import metadata
 
-POSTGRES = os.environ.get("WARDMARK_TEST_POSTGRES")
-
 
 @pytest.fixture
-def urls() -> Iterator[tuple[str, str]]:
+def urls(postgresql_server: str, postgresql_url: str) -> Iterator[tuple[str, str]]:
     """A migrated database for a ledger, and an empty one for keys."""
-    if not POSTGRES:
-        pytest.skip("needs PostgreSQL 15+: set WARDMARK_TEST_POSTGRES, as conftest.py says")
-    names = [f"wardmark_test_{uuid.uuid4().hex}" for _ in range(2)]
-    server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        for name in names:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    ledger, keys = (
-        make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-        for name in names
-    )
-    try:
-        migrations.upgrade(ledger)
-        yield ledger, keys
-    finally:
-        with server.connect() as connection:
-            for name in names:
-                connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-        server.dispose()
+    with new_database(postgresql_server) as keys:
+        yield postgresql_url, keys
 
 
 def in_the_table(engine: Engine, secret: bytes) -> bool:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dying
 import pytest
@@ -30,8 +31,9 @@ from provenance.errors import (
 )
 from provenance.ledger import Event, Ledger, verify_inclusion
 from provenance.ledger.event import Json
-from provenance.ledger.forgetting import KeyStore, Subjects, restore, write_copy
+from provenance.ledger.forgetting import KeyStore, SubjectKey, Subjects, restore, write_copy
 from provenance.ledger.forgetting.database import KeyDatabase
+from provenance.ledger.forgetting.settling import Contents
 from provenance.ledger.forgetting.tables import metadata
 
 ROOT = Path(__file__).parents[2]
@@ -128,20 +130,24 @@ def test_what_was_sealed_just_before_and_appended_just_after_is_unreadable_too(
 
 
 def test_keys_are_gone_from_a_store_that_was_large_and_much_used(place: Deployment) -> None:
-    people = [f"person-{i}" for i in range(400)]
-    chance = random.Random(1)
-    for person in chance.sample(people, len(people)):  # so that pages split in every place
-        place.subjects.event("appeal", person, {})
-    leaving = chance.sample(people, 40)
-    gone = [secret for person in leaving for secret in place.secrets_of(person)]
-    for person in leaving:
-        place.ledger.append([Event("consent.withdrawn", _subject(place, person))])
-    assert place.subjects.settle() == 40
-    assert place.holding(*gone) == set()
-    staying = [s for person in people for s in place.secrets_of(person)]
-    assert len(staying) == 360
+    people = [f"person-{i}" for i in range(4_000)]
+    rows: list[dict[str, Any]] = [
+        {"id": key.id, "subject": key.subject, "retention": "dispute", "secret": key.secret}
+        for key in (SubjectKey.generate(place.subjects.pseudonym(person)) for person in people)
+    ]
+    for day in range(10):  # in an order in which pages split in every place
+        portion = [row | {"day": f"2026-01-{day + 1:02}"} for row in rows[day::10]]
+        with place.keys.settling() as settling:
+            settling.take_in(Contents(portion, [], place.keys.settlement()))
+    leaving = random.Random(1).sample(people, 400)
+    events = [Event("consent.withdrawn", _subject(place, person)) for person in leaving]
+    gone = {event.body["subject"] for event in events}
+    place.ledger.append(events)
+
+    assert place.subjects.settle() == 400
     content = (place.folder / "keys.db").read_bytes()
-    assert all(secret in content for secret in staying)
+    for row in rows:
+        assert (row["secret"] in content) == (row["subject"] not in gone)
 
 
 def _subject(place: Deployment, person: str) -> dict[str, str]:

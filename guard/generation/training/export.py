@@ -18,7 +18,7 @@ LIMITS: Final = Limits(
     size_multiple=64,
     min_side=384,
     max_side=768,
-    default_steps=12,
+    default_steps=20,
     max_steps=100,
     max_batch=8,
     default_guidance=3.0,
@@ -62,6 +62,9 @@ def export(run: Path, target: Path) -> None:
     tokenizer = CLIPTokenizer.from_pretrained(run / "tokenizer", model_max_length=32)
     tokenizer.save_pretrained(fresh / "tokenizer")
     DPMSolverMultistepScheduler(**SCHEDULER).save_pretrained(fresh / "scheduler")
+    for settings in fresh.glob("*/config.json"):  # the path it was loaded from is nobody's business
+        kept = {k: v for k, v in json.loads(settings.read_text()).items() if k != "_name_or_path"}
+        settings.write_text(json.dumps(kept, indent=2) + "\n")
     (fresh / INDEX).write_text(json.dumps(_INDEX, indent=2) + "\n")
     (fresh / SETTINGS).write_text(LIMITS.model_dump_json(indent=2) + "\n")
     aside = target.with_name(target.name + ".old")

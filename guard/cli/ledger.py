@@ -11,6 +11,7 @@ from guard.cli.paths import check_writable
 from provenance.errors import ProofInvalid
 from provenance.ledger import VerifierKey, load_verifier
 from provenance.ledger.evidence import verify_file
+from provenance.ledger.witness import kept_checkpoint
 from provenance.picture import write_atomically
 
 BROKEN = 1
@@ -27,9 +28,14 @@ def checkpoint(
     context: typer.Context, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """Print the signed head of the ledger (a C2SP signed note)."""
-    head = open_home(context, home).ledger.checkpoint()
+    ledger = open_home(context, home).ledger
+    head = ledger.checkpoint()
     if as_json:
-        print_json(head.model_dump(mode="json"))
+        seen = [
+            {"witness": str(word.witness), "at": word.at.isoformat()}
+            for word in ledger.cosignatures(head.size)
+        ]
+        print_json(head.model_dump(mode="json") | {"cosignatures": seen})
     else:
         typer.echo(head.note, nl=False)
 
@@ -65,6 +71,10 @@ def verify(
         str | None,
         typer.Option(help="The ledger's verifier key, or its .pub file; else this home's."),
     ] = None,
+    witness: Annotated[
+        list[Path] | None,
+        typer.Option(help="A witness's folder, or a checkpoint that somebody kept: does it fit?"),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -72,8 +82,10 @@ def verify(
     if file is not None:
         return _verify_file(context, file, key, home, as_json=as_json)
     with progress_bar() as progress:
-        report = open_home(context, home).ledger.verify(
-            lambda done, total: progress("verifying", done, total)
+        ledger = open_home(context, home).ledger
+        report = ledger.verify(
+            lambda done, total: progress("verifying", done, total),
+            witnessed=[kept_checkpoint(path, ledger.origin) for path in witness or ()],
         )
     if as_json:
         print_json(report.model_dump(mode="json") | {"valid": report.ok})

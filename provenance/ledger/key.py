@@ -54,32 +54,14 @@ class LedgerKey:
         Raises ``LedgerKeyInvalid`` when a file is there already or cannot be written.
         """
         key = cls.generate(origin)
-        pem = key.private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        write_secret(path, pem)
-        try:
-            verifier_path(path).write_text(f"{key.verifier}\n", encoding="utf-8")
-        except OSError as error:
-            path.unlink()  # a key without its public half could not be loaded
-            raise LedgerKeyInvalid(f"{verifier_path(path)} cannot be written: {error}.") from error
+        write_pair(path, key.private, key.verifier)
         return key
 
     @classmethod
     def load(cls, path: Path) -> "LedgerKey":
         """Read a key that ``create`` wrote. Raises ``LedgerKeyInvalid`` saying what is wrong."""
         public = load_verifier(verifier_path(path))
-        try:
-            private = serialization.load_pem_private_key(read_secret(path), password=None)
-        except ValueError as error:
-            raise LedgerKeyInvalid(f"{path} is not a PEM private key; restore it.") from error
-        if not isinstance(private, Ed25519PrivateKey):
-            raise LedgerKeyInvalid(f"{path} is not an Ed25519 key; restore the ledger's own key.")
-        if private.public_key().public_bytes_raw() != public.public:
-            raise LedgerKeyInvalid(f"{path} and {verifier_path(path)} are not halves of one key.")
-        return cls(private, public)
+        return cls(load_private(path, public.public), public)
 
     def sign_checkpoint(self, size: int, root: bytes) -> Checkpoint:
         """The signed head of a tree of ``size`` entries with ``root`` (32 bytes)."""
@@ -103,6 +85,34 @@ def load_verifier(path: Path) -> VerifierKey:
         raise LedgerKeyInvalid(f"The verifier key {path} cannot be read: {error}.") from error
     except ProofInvalid as error:
         raise LedgerKeyInvalid(f"{path}: {error}") from error
+
+
+def write_pair(path: Path, private: Ed25519PrivateKey, verifier: str) -> None:
+    """Write a private key and, beside it, ``verifier``, its public half. Never overwrites."""
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    write_secret(path, pem)
+    try:
+        verifier_path(path).write_text(f"{verifier}\n", encoding="utf-8")
+    except OSError as error:
+        path.unlink()  # a key without its public half could not be loaded
+        raise LedgerKeyInvalid(f"{verifier_path(path)} cannot be written: {error}.") from error
+
+
+def load_private(path: Path, public: bytes) -> Ed25519PrivateKey:
+    """Read a private key whose public half is ``public``. Raises ``LedgerKeyInvalid``."""
+    try:
+        private = serialization.load_pem_private_key(read_secret(path), password=None)
+    except ValueError as error:
+        raise LedgerKeyInvalid(f"{path} is not a PEM private key; restore it.") from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise LedgerKeyInvalid(f"{path} is not an Ed25519 key; restore the one that belongs here.")
+    if private.public_key().public_bytes_raw() != public:
+        raise LedgerKeyInvalid(f"{path} and {verifier_path(path)} are not halves of one key.")
+    return private
 
 
 def write_secret(path: Path, content: bytes) -> None:

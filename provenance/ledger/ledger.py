@@ -17,6 +17,8 @@ from provenance.errors import (
 from provenance.ledger import journal, records, tables
 from provenance.ledger.batch import prepare
 from provenance.ledger.checkpoint import Checkpoint
+from provenance.ledger.cosignature import Cosignature
+from provenance.ledger.cosigning import cosign, cosignatures, with_cosignatures
 from provenance.ledger.database import Database, sqlite_path
 from provenance.ledger.event import Draft, Entry, Event, Json, draft
 from provenance.ledger.exports import write_export
@@ -32,6 +34,7 @@ from provenance.ledger.report import LedgerReport
 from provenance.ledger.sequencer import Sequencer
 from provenance.ledger.tiles import StoredTiles
 from provenance.ledger.verification import Progress, verify
+from provenance.ledger.witness import Witness
 from provenance.record import Record
 
 
@@ -140,9 +143,25 @@ class Ledger:
         return self._sequencer
 
     def checkpoint(self) -> Checkpoint:
-        """The signed head of the ledger. Raises ``LedgerEntryNotFound`` while it is empty."""
+        """The signed head of the ledger; its note carries the cosignatures of witnesses, if any.
+
+        Raises ``LedgerEntryNotFound`` while the ledger is empty.
+        """
         with self._database.reading() as connection:
-            return some_head(connection, self.verifier)
+            return with_cosignatures(connection, some_head(connection, self.verifier))
+
+    def cosign(self, witness: Witness) -> Cosignature:
+        """Have ``witness`` cosign the last checkpoint, and keep what it says.
+
+        Raises ``HistoryContradicted`` when the witness has seen another or a longer history,
+        ``WitnessRefused``, ``WitnessUnavailable``.
+        """
+        return cosign(self._database, self.verifier, witness)
+
+    def cosignatures(self, size: int) -> list[Cosignature]:
+        """The last word of each witness on the checkpoint of ``size`` entries."""
+        with self._database.reading() as connection:
+            return cosignatures(connection, size)
 
     def prove(self, entry_id: str) -> InclusionProof:
         """Proof that the event ``entry_id`` stands in the ledger as of its last checkpoint.
@@ -165,7 +184,7 @@ class Ledger:
                 index=entry.index,
                 leaf=journal.leaf_of(connection, entry.index),
                 path=encode_path(path),
-                checkpoint=head.note,
+                checkpoint=with_cosignatures(connection, head).note,
             )
 
     def consistency(self, old_size: int) -> ConsistencyProof:

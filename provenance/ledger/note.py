@@ -8,6 +8,7 @@ text, ending in a newline
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from provenance.errors import ProofInvalid
 
 ED25519 = b"\x01"  # signature type identifier of the specification
+COSIGNATURE_V1 = b"\x04"  # the same, of timestamped Ed25519 (C2SP tlog-cosignature)
+_KINDS = {ED25519: "notes", COSIGNATURE_V1: "cosignatures"}
 KEY_ID_BYTES = 4
 PUBLIC_KEY_BYTES = 32
 MAX_NOTE_BYTES = 1 << 20  # far above what 16 witnesses need, far below what hurts
@@ -41,9 +44,9 @@ class Note(NamedTuple):
     signatures: tuple[Signature, ...]
 
 
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
     """First 4 bytes of SHA-256(name, newline, signature type, public key)."""
-    return sha256(name.encode() + b"\n" + ED25519 + public).digest()[:KEY_ID_BYTES]
+    return sha256(name.encode() + b"\n" + kind + public).digest()[:KEY_ID_BYTES]
 
 
 def is_key_name(name: str) -> bool:
@@ -59,8 +62,7 @@ class VerifierKey:
     public: bytes
 
     def __str__(self) -> str:
-        material = base64.b64encode(ED25519 + self.public).decode()
-        return f"{self.name}+{self.key_id.hex()}+{material}"
+        return write_key(self.name, self.public, ED25519)
 
     @property
     def key_id(self) -> bytes:
@@ -70,17 +72,7 @@ class VerifierKey:
     @classmethod
     def parse(cls, text: str) -> "VerifierKey":
         """Reads ``name+hash+base64``. Raises ``ProofInvalid`` when it is not such a key."""
-        name, _, rest = text.strip().partition("+")
-        stated_id, _, encoded = rest.partition("+")
-        material = _decode(encoded, "The verifier key")
-        public = material[1:]
-        if material[:1] != ED25519 or len(public) != PUBLIC_KEY_BYTES:
-            raise ProofInvalid("The verifier key is not an Ed25519 key; expected name+hash+base64.")
-        if not is_key_name(name) or stated_id != key_id(name, public).hex():
-            raise ProofInvalid(
-                "The verifier key's name and hash do not belong to its key; copy it whole."
-            )
-        return cls(name, public)
+        return cls(*read_key(text, ED25519))
 
     def check(self, note: Note) -> None:
         """Check this key's signatures on ``note``; lines of other keys are passed over.
@@ -103,13 +95,47 @@ class VerifierKey:
                 ) from None
 
 
+def write_key(name: str, public: bytes, kind: bytes) -> str:
+    """A public key as text, ``name+hash+base64``. ``kind``: its signature type, a byte."""
+    material = base64.b64encode(kind + public).decode()
+    return f"{name}+{key_id(name, public, kind).hex()}+{material}"
+
+
+def read_key(text: str, kind: bytes) -> tuple[str, bytes]:
+    """Name and public key of ``name+hash+base64``. Raises ``ProofInvalid``."""
+    name, _, rest = text.strip().partition("+")
+    stated_id, _, encoded = rest.partition("+")
+    material = _decode(encoded, "The verifier key")
+    public = material[1:]
+    if material[:1] != kind or len(public) != PUBLIC_KEY_BYTES:
+        raise ProofInvalid(
+            f"The verifier key is not an Ed25519 key for {_KINDS[kind]}; expected name+hash+base64."
+        )
+    if not is_key_name(name) or stated_id != key_id(name, public, kind).hex():
+        raise ProofInvalid(
+            "The verifier key's name and hash do not belong to its key; copy it whole."
+        )
+    return name, public
+
+
 def render(text: str, signatures: tuple[Signature, ...]) -> str:
     """The note as it is stored and sent. ``text`` ends in a newline."""
-    lines = (
+    return f"{text}\n{render_signatures(signatures)}"
+
+
+def render_signatures(signatures: Iterable[Signature]) -> str:
+    """Signature lines alone, each with its newline."""
+    return "".join(
         f"{_SIGNATURE_LINE}{s.name} {base64.b64encode(s.key_id + s.signature).decode()}\n"
         for s in signatures
     )
-    return f"{text}\n{''.join(lines)}"
+
+
+def parse_signatures(lines: str) -> tuple[Signature, ...]:
+    """Signature lines alone, as a witness answers. Raises ``ProofInvalid``."""
+    if not lines.endswith("\n") or lines.count("\n") > MAX_SIGNATURES:
+        raise ProofInvalid("These are no signature lines of a note.")
+    return tuple(_signature(line) for line in lines[:-1].split("\n"))
 
 
 def parse(note: str) -> Note:

@@ -22,6 +22,7 @@ class Tampering(StrEnum):
     CHECKPOINT_CHANGED = "checkpoint-changed"
     CHECKPOINT_UNSIGNED = "checkpoint-unsigned"
     CHECKPOINT_MISSING = "checkpoint-missing"
+    COSIGNATURE_CHANGED = "cosignature-changed"
     HISTORY_REWOUND = "history-rewound"
     HISTORY_FORKED = "history-forked"
     RECORD_CHANGED = "record-changed"

@@ -1,6 +1,7 @@
 """The tables of the ledger, as queries use them. ``migrations`` alone creates them.
 
-``event``, ``tile`` and ``checkpoint`` only grow; triggers of the database deny anything else.
+``event``, ``tile``, ``checkpoint`` and ``cosignature`` only grow; triggers of the database deny
+anything else.
 """
 
 from sqlalchemy import (
@@ -50,6 +51,15 @@ checkpoint = Table(
     Column("size", _SEQUENCE, primary_key=True, autoincrement=False),
     Column("root", LargeBinary(32), nullable=False),
     Column("note", Text, nullable=False),
+)
+
+cosignature = Table(
+    "cosignature",
+    metadata,
+    Column("size", _SEQUENCE, ForeignKey("checkpoint.size"), primary_key=True, autoincrement=False),
+    Column("witness", String(512), primary_key=True),  # its verifier key, name+hash+base64
+    Column("time", _SEQUENCE, primary_key=True, autoincrement=False),  # POSIX seconds
+    Column("signature", LargeBinary(64), nullable=False),
 )
 
 record = Table(

@@ -16,8 +16,10 @@ from sqlalchemy import ColumnElement, Connection, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from provenance.errors import ProofInvalid
+from provenance.ledger import note as notes
 from provenance.ledger import records, tables
 from provenance.ledger.checkpoint import Checkpoint
+from provenance.ledger.cosignature import WitnessVerifier
 from provenance.ledger.displacement import Mismatch, explain
 from provenance.ledger.event import leaf
 from provenance.ledger.merkle import (
@@ -77,6 +79,7 @@ def verify(
     verification = _Verification(connection, verifier)
     verification.rows(verification.witnessed(witnessed), progress or (lambda _done, _total: None))
     verification.unexpected_tiles()
+    verification.cosignatures()
     verification.records()
     return verification.report()
 
@@ -369,6 +372,23 @@ class _Verification:
         too_high = select(c.level).where(c.level >= MAX_LEVELS)
         for level in self._connection.execute(too_high).scalars():
             self._find(Tampering.TILE_UNEXPECTED, f"There is a tile of level {level}.")
+
+    def cosignatures(self) -> None:
+        """Check what witnesses signed against the checkpoint beside which it stands."""
+        c, heads = tables.cosignature.c, tables.checkpoint.c
+        query = select(c.size, c.witness, c.time, _raw(c.signature), heads.note)
+        query = query.select_from(
+            tables.cosignature.outerjoin(tables.checkpoint, c.size == heads.size)
+        )
+        for size, witness, time, signature, note in self._connection.execute(query):
+            if note is None:
+                continue  # the checkpoint that is gone is found where it stood
+            try:
+                WitnessVerifier.parse(witness).check(notes.parse(note).text, time, signature)
+            except ProofInvalid as error:
+                self._find(
+                    Tampering.COSIGNATURE_CHANGED, f"The cosignature at {size} entries: {error}"
+                )
 
     def records(self) -> None:
         """Hold each searchable record against the event that binds it."""

@@ -11,7 +11,7 @@ from provenance.ledger.event import leaf
 from provenance.ledger.merkle import Frontier, leaf_hash
 from provenance.ledger.tiles import tile_row
 
-TABLES = ("event", "tile", "checkpoint", "record")
+TABLES = ("event", "tile", "checkpoint", "cosignature", "record")
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def test_upgrading_twice_changes_nothing(url: str) -> None:
     assert set(inspect(engine).get_table_names()) == {
         "alembic_version",
         "checkpoint",
+        "cosignature",
         "event",
         "record",
         "tile",

@@ -48,6 +48,11 @@ class LinearPromptAssessor:
         return self._ref
 
     @property
+    def covers(self) -> frozenset[str]:
+        """The categories with a head or a rule; of another language than English only privacy."""
+        return frozenset(CATEGORIES) - self._never
+
+    @property
     def model(self) -> LinearModel:
         """The model behind the scores, for explanations and for figures."""
         return self._model

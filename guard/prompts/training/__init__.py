@@ -1,0 +1,1 @@
+"""Trains the prompt model: python -m guard.prompts.training --help."""

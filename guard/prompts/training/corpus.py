@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from guard.errors import InvalidRequest
 from policies.categories import CORE_CATEGORIES
-from policies.errors import WrongUse
 
 FAMILIES = {
     "copro_train": "copro", "copro_test": "copro",
@@ -44,22 +44,18 @@ class Prompt(NamedTuple):
     image_prompt: bool
 
 
-class CorpusMissing(WrongUse):
-    """The directory holds no prompts."""
-
-
 def read(directory: Path, most: int, seed: int) -> list[Prompt]:
     """At most ``most`` distinct prompts of each source and label, drawn at random.
 
     The limit balances the sources, so that none of them decides what harm looks like.
-    Raises CorpusMissing.
+    Raises InvalidRequest where there are none.
     """
     groups: dict[tuple[str, bool], dict[str, Prompt]] = {}
     for path in sorted(directory.glob("*.jsonl.gz")):
         for prompt in _rows(path):
             groups.setdefault((prompt.source, bool(prompt.unsafe)), {})[prompt.text] = prompt
     if not groups:
-        raise CorpusMissing(f"No *.jsonl.gz with prompts in {directory}; name the right --data.")
+        raise InvalidRequest(f"No *.jsonl.gz with prompts in {directory}; name the right --data.")
     rng = random.Random(seed)  # noqa: S311 - reproducible draws, no secret
     return [
         prompt

@@ -156,10 +156,11 @@ def why(reason: dict[str, Any]) -> str:
 
 def recovery(report: dict[str, Any]) -> str:
     """Which layer led back to the record when the credential was gone."""
-    led = "watermark and fingerprint" if report["watermark"]["found"] else "fingerprint"
+    both = report["watermark"]["found"]
+    led = "watermark and fingerprint lead" if both else "its fingerprint leads"
     match = report["fingerprint"]["match"]
     return (
-        f"[green]{report['verdict']}[/]  the credential is gone; {led} lead back to record"
+        f"[green]{report['verdict']}[/]  the credential is gone; {led} back to record"
         f" {report['record']['id']} ({match['distance']} of 256 bits differ)"
     )
 

@@ -14,24 +14,28 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, exc, make_url, text
 from sqlalchemy import event as hooks
 
-from provenance.errors import LedgerCorrupt, LedgerUnavailable
+from provenance.errors import EventInvalid, LedgerCorrupt, LedgerUnavailable
 
-REVISION = "0002"  # of the schema that this code was written for; a test compares with migrations
+REVISION = "0003"  # of the schema that this code was written for; a test compares with migrations
 BUSY_SECONDS = 30.0  # how long a writer waits for another one before it gives up
 APPEND_LOCK = 0x57_41_52_44  # "WARD": the advisory lock of PostgreSQL that makes appends take turns
 ROWS_TOGETHER = 100  # in one statement of SQLite, which takes 32,766 values; the gain ends there
 COPY_FROM = 64  # rows; below that, COPY costs PostgreSQL more round trips than it saves
 
-_ADVICE = {  # SQLite's names of result codes, by their beginning
+_ADVICE = {  # SQLite's names of result codes, by their beginning, and PostgreSQL's states
     "SQLITE_BUSY": "Another process holds it; try again, or look for one that hangs.",
     "SQLITE_LOCKED": "Another process holds it; try again, or look for one that hangs.",
     "SQLITE_FULL": "The disk is full; nothing was written. Make room and try again.",
     "SQLITE_READONLY": "It cannot be written; check the rights of the file and of its folder.",
     "SQLITE_CANTOPEN": "It cannot be opened; check the path, or make one with: wardmark init",
     "SQLITE_IOERR": "The disk reports a fault; check it before trying again.",
+    "53100": "The disk is full; nothing was written. Make room and try again.",
+    "55P03": "Another process holds it; try again, or look for one that hangs.",
+    "42501": "The role lacks a right; docs/ledger.md lists what each one needs.",
 }
 _REFUSED_ROW = "SQLITE_CONSTRAINT"
 _REFUSED_ROW_STATE = "23"  # class of SQLSTATE, integrity constraint violation
+_UNFIT_VALUE_STATES = ("22001", "22003", "22021", "22P05")  # too long, too large, no such text
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -95,9 +99,37 @@ class Database:
             with connection.begin():
                 if not self.is_sqlite:
                     connection.execute(
-                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK}
+                        text(
+                            "SELECT set_config('lock_timeout', :wait, true), "
+                            "pg_advisory_xact_lock(:key)"
+                        ),
+                        {"key": APPEND_LOCK, "wait": f"{BUSY_SECONDS:g}s"},
                     )
                 yield connection
+
+    @contextmanager
+    def outside(self) -> Iterator[Connection]:
+        """Of PostgreSQL: a connection outside any transaction, which may ``listen``."""
+        with self._faults(), self._engine.connect() as plain:
+            connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                yield connection
+                connection.exec_driver_sql("UNLISTEN *")
+            except BaseException:  # Ctrl-C too: one that still listens must not be used again
+                connection.invalidate()
+                raise
+
+    @staticmethod
+    def listen(connection: Connection, channel: str) -> None:
+        """Let ``hear`` be told what happens from now on."""
+        connection.exec_driver_sql(f"LISTEN {channel}")
+
+    @staticmethod
+    def hear(connection: Connection, seconds: float) -> None:
+        """Wait until something was told since the last time, but no longer than ``seconds``."""
+        driver: Any = connection.connection.driver_connection
+        for _ in driver.notifies(timeout=seconds, stop_after=1):
+            return
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert ``rows``, whose values stand in the order of the table's columns."""
@@ -158,7 +190,9 @@ class Database:
         driver = self._engine.dialect.dbapi
         return driver.Error if driver else sqlite3.Error
 
-    def _fault(self, error: BaseException | None) -> LedgerUnavailable | LedgerCorrupt:
+    def _fault(
+        self, error: BaseException | None
+    ) -> LedgerUnavailable | LedgerCorrupt | EventInvalid:
         code = str(getattr(error, "sqlite_errorname", ""))
         state = str(getattr(error, "sqlstate", ""))
         if code.startswith(_REFUSED_ROW) or state.startswith(_REFUSED_ROW_STATE):
@@ -166,11 +200,13 @@ class Database:
                 f"The {self.holds} {self.name} refused a row ({error}): something that is not "
                 "accounted for stands in its place. Run: wardmark ledger verify"
             )
+        if state in _UNFIT_VALUE_STATES:
+            return EventInvalid(f"The {self.holds} {self.name} cannot hold a value: {error}.")
         if code.startswith(_DAMAGED):
             return LedgerCorrupt(
                 f"The {self.holds} {self.name} is damaged ({error}); restore it from a backup."
             )
-        advice = next((a for name, a in _ADVICE.items() if code.startswith(name)), "")
+        advice = next((a for name, a in _ADVICE.items() if (code or state).startswith(name)), "")
         return LedgerUnavailable(f"The {self.holds} {self.name} fails: {error}. {advice}".rstrip())
 
 

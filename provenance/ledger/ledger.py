@@ -22,6 +22,7 @@ from provenance.ledger.cosigning import cosign, cosignatures, with_cosignatures
 from provenance.ledger.database import Database, sqlite_path
 from provenance.ledger.event import Draft, Entry, Event, Json, draft
 from provenance.ledger.exports import write_export
+from provenance.ledger.handover import HandOver
 from provenance.ledger.heads import head_at, some_head
 from provenance.ledger.key import LedgerKey, load_verifier, verifier_path
 from provenance.ledger.merkle import (
@@ -48,23 +49,31 @@ class Ledger:
     def __init__(
         self,
         url: str,
-        key: LedgerKey | None = None,
+        key: LedgerKey | VerifierKey | None = None,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Open the ledger at ``url`` (``sqlite:///FILE`` or ``postgresql://...``).
 
         Without ``key``, the files beside an SQLite database are used where they are there:
-        ``ledger.key`` to append, else ``ledger.pub`` to verify. Raises ``LedgerUnavailable``.
+        ``ledger.key`` to append, else ``ledger.pub`` to verify. With a verifier key alone, what is
+        appended in PostgreSQL is handed over to a sequencer that holds the key (``Leader``).
+        Raises ``LedgerUnavailable``.
         """
         self._database = Database(url)
         path = sqlite_path(self._database.url)
         self._verifier = None
         if key is None and path is not None:
             key, self._verifier = _keys_beside(path.with_suffix(".key"))
-        if key is not None:
+        self._sequencer = None
+        self._handover = None
+        if isinstance(key, LedgerKey):
             self._verifier = key.public
-        self._sequencer = Sequencer(self._database, key, clock) if key else None
+            self._sequencer = Sequencer(self._database, key, clock)
+        elif key is not None:
+            self._verifier = key
+            if not self._database.is_sqlite:
+                self._handover = HandOver(self._database)
         self._fingerprints = records.Fingerprints()
         self._database.check_revision()
 
@@ -133,7 +142,7 @@ class Ledger:
         return entry
 
     def _commit(self, drafts: Sequence[Draft], rows: Mapping[str, Record]) -> list[Entry]:
-        return self._writing().commit(drafts, rows)
+        return (self._handover or self._writing()).commit(drafts, rows)
 
     def _writing(self) -> Sequencer:
         if self._sequencer is None:

@@ -25,6 +25,7 @@ from provenance.ledger.event import Draft, Entry, format_time, parse_time
 from provenance.ledger.heads import believed, last_note
 from provenance.ledger.key import LedgerKey
 from provenance.ledger.merkle import Frontier
+from provenance.ledger.ticket import Ticket
 from provenance.ledger.tiles import StoredTiles, tile_row
 from provenance.record import Record
 
@@ -113,6 +114,14 @@ class Sequencer:
                 self._writer = None
                 self._turn.notify_all()
 
+    def append_from(self, take: Callable[[Connection], Iterable[Ticket]]) -> None:
+        """Append the tickets that ``take`` brings, in the transaction in which it brings them.
+
+        One that means another event by an id that stands is left out. From one thread at a time,
+        and not beside ``commit``. Raises as ``commit``, and whatever ``take`` raises.
+        """
+        self._append(lambda connection: [_Ticket(*ticket) for ticket in take(connection)])
+
     def _next_group(self) -> list[_Ticket]:
         group = [self._waiting.popleft()]
         size = 0
@@ -123,7 +132,7 @@ class Sequencer:
 
     def _write(self, group: Sequence[_Ticket]) -> None:
         try:
-            self._append(group)
+            self._append(lambda _: group)
         except WardmarkError as error:
             for ticket in group:
                 ticket.error = ticket.error or error
@@ -137,8 +146,9 @@ class Sequencer:
             for ticket in group:
                 ticket.done = True
 
-    def _append(self, group: Sequence[_Ticket]) -> None:
+    def _append(self, take: Callable[[Connection], Sequence[_Ticket]]) -> None:
         with self._database.appending() as connection:
+            group = take(connection)
             standing = journal.find(connection, [d.event.id for t in group for d in t.drafts])
             fresh = _admit(group, {i: (e.kind, body) for i, (e, body) in standing.items()})
             entries = {event_id: entry for event_id, (entry, _) in standing.items()}

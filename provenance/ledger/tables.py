@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
+    Identity,
     Integer,
     LargeBinary,
     MetaData,
@@ -60,6 +61,13 @@ cosignature = Table(
     Column("witness", String(512), primary_key=True),  # its verifier key, name+hash+base64
     Column("time", _SEQUENCE, primary_key=True, autoincrement=False),  # POSIX seconds
     Column("signature", LargeBinary(64), nullable=False),
+)
+
+queue = Table(  # of PostgreSQL, where tickets come and go: see queue.py
+    "queue",
+    metadata,
+    Column("ticket", _SEQUENCE, Identity(), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
 )
 
 record = Table(

@@ -36,6 +36,7 @@ def test_upgrading_twice_changes_nothing(url: str) -> None:
         "checkpoint",
         "cosignature",
         "event",
+        "queue",
         "record",
         "tile",
     }

@@ -224,7 +224,8 @@ def test_an_assessor_that_is_down_is_an_outage_and_never_a_pass(home: Home) -> N
         pipeline_of(home, prompts=down).run(ImageRequest(prompt="a calm sea"))  # type: ignore[arg-type]
     with pytest.raises(SafetyUnavailable):
         pipeline_of(home, images=down).run(ImageRequest(prompt="a calm sea"))  # type: ignore[arg-type]
-    stops = [(entry.body["stopped_at"], entry.body["code"]) for entry in home.ledger.entries(first=1)]
+    recorded = home.ledger.entries(first=1)
+    stops = [(entry.body["stopped_at"], entry.body["code"]) for entry in recorded]
     assert stops == [
         ("assess_prompt", "safety_unavailable"),
         ("assess_image", "safety_unavailable"),

@@ -9,6 +9,7 @@
     │   ├── LedgerEntryNotFound   2 / 404
     │   ├── EventInvalid          2 / 422   a body that may not or cannot stand in the ledger
     │   ├── EventConflict         2 / 409   one id for two different events
+    │   ├── LedgerOccupied        2 / 409   a copy into a ledger that has entries of its own
     │   ├── ProofInvalid          1 / 422   a proof, note or export that does not verify
     │   ├── HistoryContradicted   1 / 409   a witness saw another or a longer history of the ledger
     │   ├── WitnessRefused        1 / 422   a witness does not cosign: the proof does not hold
@@ -80,6 +81,13 @@ class EventConflict(WrongUse):
 
     http_status = 409
     code = "event_conflict"
+
+
+class LedgerOccupied(WrongUse):
+    """A ledger that was to be copied into has entries already."""
+
+    http_status = 409
+    code = "ledger_occupied"
 
 
 class ProofInvalid(WrongUse):

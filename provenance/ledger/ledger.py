@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -14,9 +15,10 @@ from provenance.errors import (
     LedgerKeyInvalid,
     ProofInvalid,
 )
-from provenance.ledger import journal, records, tables
+from provenance.ledger import journal, records, resumption, tables
 from provenance.ledger.batch import prepare
 from provenance.ledger.checkpoint import Checkpoint
+from provenance.ledger.copies import Stages, copy
 from provenance.ledger.cosignature import Cosignature
 from provenance.ledger.cosigning import cosign, cosignatures, with_cosignatures
 from provenance.ledger.database import Database, sqlite_path
@@ -288,14 +290,32 @@ class Ledger:
         progress: Progress | None = None,
         *,
         witnessed: Iterable[str] = (),
+        resume: Path | None = None,
     ) -> LedgerReport:
         """Recompute everything and name whatever does not fit.
 
         ``progress(done, total)`` counts entries. ``witnessed``: checkpoints (signed notes) that
         somebody kept elsewhere; a ledger that was rewound or rewritten does not fit them.
+        ``resume``: a file that keeps how far everything fits, see ``resumption``; rows before are
+        not read again. Raises ``ProofInvalid`` for a file of something else.
         """
+        since = None if resume is None else resumption.load(resume, self.verifier)
+        passed = None if resume is None else partial(resumption.save, resume)
         with self._database.inspecting() as connection:
-            return verify(connection, self.verifier, witnessed, progress)
+            return verify(connection, self.verifier, witnessed, progress, since, passed)
+
+    def copy_to(self, url: str, stages: Stages = lambda _what, _done, _total: None) -> LedgerReport:
+        """Copy the ledger into the empty, migrated one at ``url``; its head stays as it is.
+
+        Append to one of the two only from then on: two histories under one key are a fork.
+        ``stages(what, done, total)`` counts entries. Raises as ``copies.copy``.
+        """
+        target = Database(url)
+        try:
+            target.check_revision()
+            return copy(self._database, target, self.verifier, stages)
+        finally:
+            target.close()
 
     def record_by_content_id(self, content_id: str) -> Record | None:
         """The record whose mark carries ``content_id`` (16 hex digits)."""

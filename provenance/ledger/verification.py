@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from provenance.errors import ProofInvalid
+from provenance.errors import LedgerCorrupt, ProofInvalid
 from provenance.ledger import note as notes
 from provenance.ledger import records, tables
 from provenance.ledger.checkpoint import Checkpoint
@@ -33,12 +33,16 @@ from provenance.ledger.merkle import (
 )
 from provenance.ledger.note import VerifierKey
 from provenance.ledger.report import Finding, LedgerReport, Tampering
-from provenance.ledger.tiles import split_hashes
+from provenance.ledger.tiles import StoredTiles, split_hashes
 
 Progress = Callable[[int, int], None]
 """Called with entries done and entries in all."""
 
+Passed = Callable[[str], None]
+"""Called with a checkpoint (signed note) up to which everything fits."""
+
 STEP = 16 * TILE_WIDTH  # rows in one query
+TOLD_EVERY = 16 * STEP  # rows, which take about half a second
 MAX_FINDINGS = 1_000  # a wrecked ledger need not be told row by row
 MAX_MISMATCHES = 200_000  # rows that are kept in mind to tell which went where
 MAX_LEVELS = 8  # of tiles; 256**8 entries never come
@@ -74,10 +78,21 @@ def verify(
     verifier: VerifierKey,
     witnessed: Iterable[str] = (),
     progress: Progress | None = None,
+    since: Checkpoint | None = None,
+    passed: Passed | None = None,
 ) -> LedgerReport:
-    """Recompute rows, tiles, checkpoints and records, in one reading transaction."""
+    """Recompute rows, tiles, checkpoints and records, in one reading transaction.
+
+    ``since``: rows and tiles before this checkpoint are not read again, unless something is wrong;
+    records always are. ``passed`` is told how far everything fits.
+    """
+    notes = [*witnessed, *([since.note] if since else ())]
     verification = _Verification(connection, verifier)
-    verification.rows(verification.witnessed(witnessed), progress or (lambda _done, _total: None))
+    kept = verification.witnessed(notes)
+    resumed = since is not None and verification.resume(since)
+    verification.rows(kept, progress or (lambda _done, _total: None), passed)
+    if resumed and not verification.report().ok:  # told precisely only from the beginning
+        return verify(connection, verifier, notes, progress)
     verification.unexpected_tiles()
     verification.cosignatures()
     verification.records()
@@ -97,6 +112,7 @@ class _Verification:
         self._open: dict[int, Mismatch] = {}  # since the last root that fitted
         self._mismatches: dict[int, Mismatch] = {}
         self._proved = 0
+        self._start = 0  # index of the first row that is read
         self._lost = False  # a root did not fit: nothing after it can be told
 
     def _count(self, expression: ColumnElement[Any]) -> int:
@@ -143,13 +159,29 @@ class _Verification:
             heads.append(_Head(head.size, bytes.fromhex(head.root), kept=True))
         return heads
 
-    def rows(self, kept: Sequence[_Head], progress: Progress) -> None:
+    def resume(self, since: Checkpoint) -> bool:
+        """Begin at the last block before ``since``, whose root then has to come out; if possible.
+
+        The tiles of what is left out have to lead to that root together with the block.
+        """
+        start = max(since.size - 1, 0) // TILE_WIDTH * TILE_WIDTH
+        if not 0 < start < min(self._size, self._signed):
+            return False
+        try:
+            self._tree = Frontier.load(StoredTiles(self._connection, start), start)
+        except LedgerCorrupt:
+            return False
+        self._start = start
+        return True
+
+    def rows(self, kept: Sequence[_Head], progress: Progress, passed: Passed | None = None) -> None:
         """Grow the tree over all rows and hold it against every root that was signed."""
         if self._size and not self._signed:
             self._find(Tampering.CHECKPOINT_MISSING, "There are entries but no checkpoint.")
         total = max(self._size, self._signed)
-        progress(0, total)
-        for start in range(0, total, STEP):
+        told = self._start
+        progress(self._start, total)
+        for start in range(self._start, total, STEP):
             end = min(start + STEP, total)
             heads = self._heads(start, end)
             heads += [head for head in kept if start < head.size <= end]
@@ -158,6 +190,9 @@ class _Verification:
                 last = block.first + len(block.found)
                 self._grow(block, [h for h in heads if block.first < h.size <= last])
             progress(end, total)
+            if passed is not None and (end == total or end - told >= TOLD_EVERY):
+                self._tell(passed)
+                told = end
         self._accept()
         if self._proved < self._signed and not self._lost:
             self._find(
@@ -168,6 +203,13 @@ class _Verification:
             )
         for finding in explain(self._mismatches):
             self._find(finding.what, finding.detail, finding.first, finding.last)
+
+    def _tell(self, passed: Passed) -> None:
+        if not (self._findings or self._mismatches or self._open or self._lost):
+            c = tables.checkpoint.c
+            note = self._connection.execute(select(c.note).where(c.size == self._proved)).scalar()
+            if note is not None:  # what proves most may be a witness's
+                passed(note)
 
     def _heads(self, start: int, end: int) -> list[_Head]:
         """Roots of checkpoints of ``start`` + 1 to ``end`` entries whose signature is good."""

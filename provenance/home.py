@@ -3,7 +3,7 @@
     HOME/
       wardmark.toml     who provides this system; read by people too
       ledger.db         the ledger (SQLite), unless the settings name another database
-      ledger.key        Ed25519, signs checkpoints
+      ledger.key        Ed25519, signs checkpoints; ledger.pub beside it verifies them
       commitment.key    keys the commitments that stand in the ledger for prompts and subjects
       subject-keys.db   the keys of subjects, unless the settings name another database; never
                         into a backup together with the ledger (docs/forgetting.md)
@@ -26,9 +26,10 @@ from pydantic import Field, ValidationError
 from policies.decision import Frozen
 from provenance.errors import HomeInvalid, OutputFailed
 from provenance.keys import KeySigner, create_development_signer, load_signer, load_trust
-from provenance.ledger import Event, Ledger, LedgerKey
+from provenance.ledger import Event, Ledger, LedgerKey, VerifierKey, load_verifier
 from provenance.ledger.commitment import create_commitment_key, load_commitment_key
 from provenance.ledger.forgetting import KeyStore, Subjects
+from provenance.ledger.key import verifier_path
 from provenance.ledger.retention import load_plan
 from provenance.verify import Sources
 
@@ -156,13 +157,27 @@ class Home:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """Raises LedgerUnavailable where the database or its key cannot be used."""
-        url = self.settings.database or f"sqlite:///{self.path / LEDGER_FILE}"
-        return Ledger(url, self.ledger_key)
+        """Raises LedgerUnavailable where the database or its key cannot be used.
+
+        Without ledger.key, what is appended to a database of PostgreSQL is handed over to who has
+        it: ``wardmark ledger sequence``.
+        """
+        handing_over = self.settings.database and not (self.path / KEY_FILE).exists()
+        return Ledger(self.ledger_url, self.verifier if handing_over else self.ledger_key)
+
+    @property
+    def ledger_url(self) -> str:
+        """The database of the ledger."""
+        return self.settings.database or f"sqlite:///{self.path / LEDGER_FILE}"
 
     @cached_property
     def ledger_key(self) -> LedgerKey:
         return LedgerKey.load(self.path / KEY_FILE)
+
+    @cached_property
+    def verifier(self) -> VerifierKey:
+        """The public half of the ledger's key, which a home may have alone."""
+        return load_verifier(verifier_path(self.path / KEY_FILE))
 
     @cached_property
     def signer(self) -> KeySigner:

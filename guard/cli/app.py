@@ -13,6 +13,7 @@ from guard.cli import (
     ledger,
     mark,
     retention,
+    sequence,
     serve,
     verify,
     withdraw,
@@ -50,4 +51,5 @@ app.command("retention")(retention.retention)
 app.command("serve")(serve.serve)
 ledger.app.command("cosign")(witness.cosign)
 ledger.app.command("witness")(witness.witness)
+ledger.app.command("sequence")(sequence.sequence)
 app.add_typer(ledger.app, name="ledger")

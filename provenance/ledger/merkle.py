@@ -35,6 +35,21 @@ class HashReader(Protocol):
         ...
 
 
+class ListedLeaves:
+    """The tiles of a small tree whose leaf hashes are all in memory; a ``HashReader``."""
+
+    def __init__(self, leaf_hashes: Sequence[bytes]) -> None:
+        self._levels: list[Sequence[bytes]] = [leaf_hashes]
+
+    def hashes(self, level: int, tile: int) -> Sequence[bytes]:
+        """All hashes of that tile which the tree has."""
+        while len(self._levels) <= level:
+            below = self._levels[-1]
+            full = range(0, len(below) // TILE_WIDTH * TILE_WIDTH, TILE_WIDTH)
+            self._levels.append([root_of(below[i : i + TILE_WIDTH]) for i in full])
+        return self._levels[level][tile * TILE_WIDTH : (tile + 1) * TILE_WIDTH]
+
+
 def leaf_hash(leaf: bytes) -> bytes:
     """Hash of one entry (RFC 6962 section 2.1)."""
     return sha256(b"\x00" + leaf).digest()

@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_OUT ?= demo-output
 
-.PHONY: demo test lint bench serve figures train-core train-prompts clean
+.PHONY: demo test test-slow lint bench serve figures train-core train-prompts clean
 
 demo: .venv/.runtime
 	$(BIN)/python -m guard.demo --out $(DEMO_OUT)
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+# What takes minutes: processes killed two hundred times, and the like.
+test-slow: .venv/.dev
+	$(BIN)/python -m pytest -m slow -s
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

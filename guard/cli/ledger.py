@@ -75,6 +75,13 @@ def verify(
         list[Path] | None,
         typer.Option(help="A witness's folder, or a checkpoint that somebody kept: does it fit?"),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="STATE",
+            help="Keeps how far the ledger was verified, and goes on from there the next time.",
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -86,6 +93,7 @@ def verify(
         report = ledger.verify(
             lambda done, total: progress("verifying", done, total),
             witnessed=[kept_checkpoint(path, ledger.origin) for path in witness or ()],
+            resume=resume,
         )
     if as_json:
         print_json(report.model_dump(mode="json") | {"valid": report.ok})
@@ -135,3 +143,25 @@ def export(
         print_json({"file": str(output)})
     else:
         say(f"{output}  check it with: wardmark ledger verify {output} --key LEDGER.pub")
+
+
+@app.command()
+def copy(
+    context: typer.Context,
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="sqlite:////FILE or postgresql://..., empty.")
+    ],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the whole ledger into another database, its head unchanged: to move it or back it up."""
+    import migrations
+
+    ledger = open_home(context, home).ledger
+    migrations.upgrade(url)
+    with progress_bar() as progress:
+        report = ledger.copy_to(url, progress)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        results.print(f"{report.origin}: {report.size} entries, copied and verified")

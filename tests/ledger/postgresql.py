@@ -55,10 +55,11 @@ def _other_user() -> str | None:
 class Server:
     """A server with a folder of its own. ``start`` and ``kill`` may take turns."""
 
-    def __init__(self, installed: Path, **settings: str) -> None:
+    def __init__(self, installed: Path, largest_file: int | None = None) -> None:
+        """``largest_file``: bytes beyond which none of its files can grow, as on a full disk."""
         self._installed = installed
         self._user = _other_user()
-        self._settings = SETTINGS | settings
+        self._limit = [] if largest_file is None else ["prlimit", f"--fsize={largest_file}"]
         self._process: subprocess.Popen[bytes] | None = None
         # Not below pytest's folder: that is closed to others, and too long for a socket's name.
         self._folder = Path(tempfile.mkdtemp(prefix="wardmark-pg-"))
@@ -86,13 +87,22 @@ class Server:
 
     def _make(self) -> None:
         self._popen(
-            "initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
+            "initdb",
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--wal-segsize=1",
         ).wait(PATIENCE)
         with (self._data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = {value}\n" for name, value in self._settings.items())
+            file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
 
     def _popen(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
-        command = [str(self._installed / program), "-D", str(self._data), *arguments]
+        command = [*self._limit, str(self._installed / program), "-D", str(self._data), *arguments]
         if shutil.which("setpriv"):  # tests that are killed leave no server behind
             command = ["setpriv", "--pdeathsig=INT", *command]
         with (self._folder / "log").open("ab") as log:

@@ -11,6 +11,7 @@
     │   ├── EventConflict         2 / 409   one id for two different events
     │   ├── LedgerOccupied        2 / 409   a copy into a ledger that has entries of its own
     │   ├── ProofInvalid          1 / 422   a proof, note or export that does not verify
+    │   │   └── KeyOutdated               a checkpoint by a key that had been replaced
     │   ├── HistoryContradicted   1 / 409   a witness saw another or a longer history of the ledger
     │   ├── WitnessRefused        1 / 422   a witness does not cosign: the proof does not hold
     │   │   ├── SubmissionInvalid 1 / 400   the request itself is malformed
@@ -96,6 +97,10 @@ class ProofInvalid(WrongUse):
     exit_code = 1
     http_status = 422
     code = "proof_invalid"
+
+
+class KeyOutdated(ProofInvalid):
+    """A checkpoint that is signed with a key of the ledger whose time had ended."""
 
 
 class HistoryContradicted(WrongUse):

@@ -11,6 +11,7 @@ from guard.cli.paths import check_writable
 from provenance.errors import ProofInvalid
 from provenance.ledger import VerifierKey, load_verifier
 from provenance.ledger.evidence import verify_file
+from provenance.ledger.note import Verifier
 from provenance.ledger.witness import kept_checkpoint
 from provenance.picture import write_atomically
 
@@ -122,9 +123,9 @@ def _verify_file(
     return 0
 
 
-def _verifier(context: typer.Context, key: str | None, home: Path | None) -> VerifierKey:
+def _verifier(context: typer.Context, key: str | None, home: Path | None) -> Verifier:
     if key is None:
-        return open_home(context, home).ledger_key.public
+        return open_home(context, home).ledger.keys()
     return VerifierKey.parse(key) if "+" in key else load_verifier(Path(key))
 
 

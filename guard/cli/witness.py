@@ -1,4 +1,4 @@
-"""``wardmark ledger cosign`` and ``wardmark ledger witness``."""
+"""``wardmark ledger cosign``, ``witness`` and ``rotate-key``."""
 
 import secrets
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from guard.cli.options import HomeOption, JsonOption, home_path, open_home
 from guard.cli.output import print_json, results, say
 from guard.errors import InvalidRequest
+from provenance.home import KEY_FILE
 from provenance.ledger import VerifierKey, load_verifier
 from provenance.ledger.cosignature import WitnessVerifier
 from provenance.ledger.witness import FileWitness, Witness
@@ -46,6 +47,20 @@ def _witness(named: str, key: str | None) -> Witness:
     return HttpWitness(
         named, WitnessVerifier.parse(key) if "+" in key else WitnessVerifier.load(Path(key))
     )
+
+
+def rotate_key(
+    context: typer.Context, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Give the ledger a new key, appointed by the old one. Stop other processes before."""
+    from provenance.ledger.rotating import rotate
+
+    opened = open_home(context, home)
+    public = rotate(opened.ledger_url, opened.path / KEY_FILE)
+    if as_json:
+        print_json({"ledger_key": str(public)})
+    else:
+        say(f"the ledger's key is now {public}; tell it to witnesses (--trust) and auditors")
 
 
 def witness(

@@ -11,7 +11,7 @@ from policies.decision import Frozen
 from provenance.errors import ProofInvalid
 from provenance.ledger import note as notes
 from provenance.ledger.merkle import HASH_BYTES
-from provenance.ledger.note import VerifierKey
+from provenance.ledger.note import Note, Verifier
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")  # no leading zero; below 2**63
 
@@ -27,22 +27,17 @@ class Checkpoint(Frozen):
     @classmethod
     def parse(cls, note: str) -> "Checkpoint":
         """Read a note without believing it: signatures are not checked here."""
-        lines = notes.parse(note).text.split("\n")
-        if len(lines) < 4 or not all(lines[:-1]):  # three lines and the end of the last
-            raise ProofInvalid("A checkpoint has three lines: origin, size, root.")
-        origin, size, root = lines[:3]
-        if not _SIZE.fullmatch(size):
-            raise ProofInvalid("The size in the checkpoint is not a decimal number.")
+        origin, size, root = _first_lines(notes.parse(note))
         try:
             digest = base64.b64decode(root, validate=True)
         except ValueError:
             raise ProofInvalid("The root in the checkpoint is not base64.") from None
         if len(digest) != HASH_BYTES:
             raise ProofInvalid("The root in the checkpoint is not a SHA-256 hash.")
-        return cls(origin=origin, size=int(size), root=digest.hex(), note=note)
+        return cls(origin=origin, size=size, root=digest.hex(), note=note)
 
     @classmethod
-    def verified(cls, note: str, verifier: VerifierKey) -> "Checkpoint":
+    def verified(cls, note: str, verifier: Verifier) -> "Checkpoint":
         """Read a note and check that ``verifier`` signed it. Raises ``ProofInvalid``."""
         checkpoint = cls.parse(note)
         verifier.check(notes.parse(note))
@@ -51,6 +46,21 @@ class Checkpoint(Frozen):
                 f"The checkpoint is of the ledger {checkpoint.origin}, not of {verifier.name}."
             )
         return checkpoint
+
+    @staticmethod
+    def size_in(note: Note) -> int:
+        """The size that a checkpoint states. Raises ``ProofInvalid`` for another note."""
+        return _first_lines(note)[1]
+
+
+def _first_lines(note: Note) -> tuple[str, int, str]:
+    lines = note.text.split("\n")
+    if len(lines) < 4 or not all(lines[:-1]):  # three lines and the end of the last
+        raise ProofInvalid("A checkpoint has three lines: origin, size, root.")
+    origin, size, root = lines[:3]
+    if not _SIZE.fullmatch(size):
+        raise ProofInvalid("The size in the checkpoint is not a decimal number.")
+    return origin, int(size), root
 
 
 def checkpoint_text(origin: str, size: int, root: bytes) -> str:

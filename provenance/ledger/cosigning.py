@@ -1,6 +1,9 @@
 """Cosignatures of a stored ledger: asked for, kept, and shown with their checkpoint."""
 
-from sqlalchemy import Connection, func, select
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, select, type_coerce
+from sqlalchemy.types import NullType
 
 from provenance.errors import (
     HistoryContradicted,
@@ -21,7 +24,7 @@ from provenance.ledger.submission import Submission
 from provenance.ledger.tiles import StoredTiles
 from provenance.ledger.witness import Witness
 
-ATTEMPTS = 4  # others may have the same witness cosign at the same time
+ATTEMPTS = 50  # others may have the same witness cosign at the same time
 _c = tables.cosignature.c
 
 
@@ -88,6 +91,22 @@ def with_cosignatures(connection: Connection, head: Checkpoint) -> Checkpoint:
 def last_cosigned(connection: Connection) -> int | None:
     """Size of the longest checkpoint that a witness cosigned; None while there is none."""
     return connection.execute(select(func.max(_c.size))).scalar()
+
+
+def disagreements(connection: Connection) -> Iterator[str]:
+    """What is wrong with cosignatures, beside the checkpoints that they are to be of."""
+    heads = tables.checkpoint.c
+    signature = type_coerce(_c.signature, NullType())  # SQLite keeps a text there, if told to
+    query = select(_c.size, _c.witness, _c.time, signature, heads.note)
+    joined = tables.cosignature.join(tables.checkpoint, _c.size == heads.size)
+    for size, witness, time, signed, note in connection.execute(query.select_from(joined)):
+        if not isinstance(time, int) or not isinstance(signed, bytes):
+            yield f"The cosignature at {size} entries is no cosignature."
+            continue
+        try:
+            WitnessVerifier.parse(witness).check(notes.parse(note).text, time, signed)
+        except ProofInvalid as error:
+            yield f"The cosignature at {size} entries: {error}"
 
 
 def _last_size(connection: Connection, witness: WitnessVerifier) -> int:

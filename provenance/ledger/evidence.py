@@ -10,7 +10,7 @@ from policies.decision import Frozen
 from provenance.errors import LedgerUnavailable, ProofInvalid
 from provenance.ledger import exports
 from provenance.ledger.checkpoint import Checkpoint
-from provenance.ledger.note import VerifierKey
+from provenance.ledger.note import Verifier
 from provenance.ledger.proof import (
     ConsistencyProof,
     InclusionProof,
@@ -33,7 +33,7 @@ class Evidence(Frozen):
     checkpoint: Checkpoint
 
 
-def verify_file(path: Path, verifier: VerifierKey | str) -> Evidence:
+def verify_file(path: Path, verifier: Verifier | str) -> Evidence:
     """Check a file offline. Raises ``ProofInvalid``; ``LedgerUnavailable`` if it cannot be read."""
     key = verifier_key(verifier)
     try:
@@ -50,7 +50,7 @@ def verify_file(path: Path, verifier: VerifierKey | str) -> Evidence:
     return verify_proof(content, key)
 
 
-def verify_proof(content: bytes, verifier: VerifierKey) -> Evidence:
+def verify_proof(content: bytes, verifier: Verifier) -> Evidence:
     """Check a proof of inclusion or consistency, as JSON. Raises ``ProofInvalid``."""
     if len(content) > MAX_PROOF_BYTES:
         raise ProofInvalid(f"A proof has no more than {MAX_PROOF_BYTES} bytes.")

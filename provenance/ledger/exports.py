@@ -16,7 +16,7 @@ from provenance.errors import ProofInvalid
 from provenance.ledger import journal
 from provenance.ledger.checkpoint import Checkpoint
 from provenance.ledger.merkle import Frontier, leaf_hash
-from provenance.ledger.note import VerifierKey
+from provenance.ledger.note import Verifier
 
 FORMAT: Final = "wardmark-export/1"
 BATCH = 1_024  # lines that are hashed at once
@@ -36,7 +36,7 @@ def write_export(connection: Connection, head: Checkpoint) -> Iterator[bytes]:
         yield leaf + b"\n"
 
 
-def verify_export(lines: Iterable[bytes], verifier: VerifierKey) -> Checkpoint:
+def verify_export(lines: Iterable[bytes], verifier: Verifier) -> Checkpoint:
     """Check that ``lines`` are all entries of the ledger as ``verifier`` signed it.
 
     Returns the checkpoint. Raises ``ProofInvalid`` naming what does not fit.

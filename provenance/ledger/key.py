@@ -63,12 +63,21 @@ class LedgerKey:
         public = load_verifier(verifier_path(path))
         return cls(load_private(path, public.public), public)
 
-    def sign_checkpoint(self, size: int, root: bytes) -> Checkpoint:
-        """The signed head of a tree of ``size`` entries with ``root`` (32 bytes)."""
+    def sign(self, text: str) -> Signature:
+        """The line under a note of ``text``."""
+        return Signature(self.public.name, self.public.key_id, self.private.sign(text.encode()))
+
+    def sign_checkpoint(
+        self, size: int, root: bytes, successor: "LedgerKey | None" = None
+    ) -> Checkpoint:
+        """The signed head of a tree of ``size`` entries with ``root`` (32 bytes).
+
+        ``successor``: the key that signs from then on, and signs this one too.
+        """
         name = self.public.name
         text = checkpoint_text(name, size, root)
-        signature = Signature(name, self.public.key_id, self.private.sign(text.encode()))
-        note = notes.render(text, (signature,))
+        signatures = [key.sign(text) for key in (self, successor) if key is not None]
+        note = notes.render(text, tuple(signatures))
         return Checkpoint(origin=name, size=size, root=root.hex(), note=note)
 
 

@@ -15,7 +15,7 @@ from provenance.errors import (
     LedgerKeyInvalid,
     ProofInvalid,
 )
-from provenance.ledger import journal, records, resumption, tables
+from provenance.ledger import journal, records, resumption, rotation, tables
 from provenance.ledger.batch import prepare
 from provenance.ledger.checkpoint import Checkpoint
 from provenance.ledger.copies import Stages, copy
@@ -25,7 +25,7 @@ from provenance.ledger.database import Database, sqlite_path
 from provenance.ledger.event import Draft, Entry, Event, Json, draft
 from provenance.ledger.exports import write_export
 from provenance.ledger.handover import HandOver
-from provenance.ledger.heads import head_at, some_head
+from provenance.ledger.heads import head_at, keys, some_head
 from provenance.ledger.key import LedgerKey, load_verifier, verifier_path
 from provenance.ledger.merkle import (
     consistency_path,
@@ -34,6 +34,7 @@ from provenance.ledger.merkle import (
 from provenance.ledger.note import VerifierKey
 from provenance.ledger.proof import ConsistencyProof, InclusionProof, encode_path
 from provenance.ledger.report import LedgerReport
+from provenance.ledger.rotation import KeyHistory, Rotation
 from provenance.ledger.sequencer import Sequencer
 from provenance.ledger.tiles import StoredTiles
 from provenance.ledger.verification import Progress, verify
@@ -119,6 +120,8 @@ class Ledger:
             raise EventInvalid(
                 "A delivery is recorded with Ledger.record, so that it can be found."
             )
+        if any(event.kind == rotation.KIND for event in events):
+            raise EventInvalid("A key is replaced with: wardmark ledger rotate-key")
         drafts = [draft(event) for event in events]
         return self._commit(drafts, {}) if drafts else []
 
@@ -160,6 +163,21 @@ class Ledger:
         """
         with self._database.reading() as connection:
             return with_cosignatures(connection, some_head(connection, self.verifier))
+
+    def keys(self) -> KeyHistory:
+        """All keys of the ledger, oldest first, that follow from the one that is trusted."""
+        with self._database.reading() as connection:
+            return keys(connection, self.verifier)
+
+    def rotate(self, successor: LedgerKey) -> Rotation:
+        """Hand the ledger over to ``successor``, which signs from then on.
+
+        Every other process that appends has to load it. Raises ``ProofInvalid`` for a key of
+        another name, and as ``append``.
+        """
+        rotated = self._writing().rotate(successor)
+        self._verifier = successor.public
+        return rotated
 
     def cosign(self, witness: Witness) -> Cosignature:
         """Have ``witness`` cosign the last checkpoint, and keep what it says.
@@ -302,7 +320,8 @@ class Ledger:
         since = None if resume is None else resumption.load(resume, self.verifier)
         passed = None if resume is None else partial(resumption.save, resume)
         with self._database.inspecting() as connection:
-            return verify(connection, self.verifier, witnessed, progress, since, passed)
+            history = keys(connection, self.verifier)
+            return verify(connection, history, witnessed, progress, since, passed)
 
     def copy_to(self, url: str, stages: Stages = lambda _what, _done, _total: None) -> LedgerReport:
         """Copy the ledger into the empty, migrated one at ``url``; its head stays as it is.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -42,6 +42,19 @@ class Note(NamedTuple):
 
     text: str
     signatures: tuple[Signature, ...]
+
+
+class Verifier(Protocol):
+    """Whoever can tell that a checkpoint was signed: a key, or all keys of a ledger."""
+
+    @property
+    def name(self) -> str:
+        """The name of the ledger."""
+        ...
+
+    def check(self, note: Note) -> None:
+        """Raises ``ProofInvalid`` unless the note is signed as it must be."""
+        ...
 
 
 def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:

@@ -20,7 +20,7 @@ from provenance.ledger.merkle import (
     leaf_hash,
     root_from_inclusion,
 )
-from provenance.ledger.note import VerifierKey
+from provenance.ledger.note import Verifier, VerifierKey
 
 MAX_PATH = 64  # levels of a tree; 2**64 entries never come
 
@@ -64,7 +64,7 @@ class ConsistencyProof(Frozen):
     path: tuple[str, ...] = Field(max_length=2 * MAX_PATH)
 
 
-def verify_inclusion(proof: InclusionProof, verifier: VerifierKey | str) -> Checkpoint:
+def verify_inclusion(proof: InclusionProof, verifier: Verifier | str) -> Checkpoint:
     """Check that the entry stands at its index in the ledger of ``verifier``.
 
     Returns the checkpoint that vouches for it. Raises ``ProofInvalid`` naming the step that fails.
@@ -80,7 +80,7 @@ def verify_inclusion(proof: InclusionProof, verifier: VerifierKey | str) -> Chec
     return checkpoint
 
 
-def verify_consistency(proof: ConsistencyProof, verifier: VerifierKey | str) -> Checkpoint:
+def verify_consistency(proof: ConsistencyProof, verifier: Verifier | str) -> Checkpoint:
     """Check that nothing before the old checkpoint was changed; returns the new checkpoint.
 
     Raises ``ProofInvalid`` naming the step that fails.
@@ -92,8 +92,8 @@ def verify_consistency(proof: ConsistencyProof, verifier: VerifierKey | str) -> 
     return new
 
 
-def verifier_key(verifier: VerifierKey | str) -> VerifierKey:
-    """The key itself, or as text ``name+hash+base64``."""
+def verifier_key(verifier: Verifier | str) -> Verifier:
+    """A key or keys as they are, or one key as text ``name+hash+base64``."""
     return VerifierKey.parse(verifier) if isinstance(verifier, str) else verifier
 
 

@@ -21,6 +21,7 @@ class Tampering(StrEnum):
     TILE_UNEXPECTED = "tile-unexpected"
     CHECKPOINT_CHANGED = "checkpoint-changed"
     CHECKPOINT_UNSIGNED = "checkpoint-unsigned"
+    CHECKPOINT_OUTDATED = "checkpoint-outdated"  # by a key that had been replaced
     CHECKPOINT_MISSING = "checkpoint-missing"
     COSIGNATURE_CHANGED = "cosignature-changed"
     HISTORY_REWOUND = "history-rewound"

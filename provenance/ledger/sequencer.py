@@ -16,15 +16,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from policies.errors import WardmarkError
-from provenance.errors import EventConflict, LedgerCorrupt, LedgerUnavailable
+from provenance.errors import EventConflict, LedgerCorrupt, LedgerKeyInvalid, LedgerUnavailable
 from provenance.ledger import batch as batches
 from provenance.ledger import journal, records, tables
 from provenance.ledger.batch import Batch
 from provenance.ledger.database import Database
-from provenance.ledger.event import Draft, Entry, format_time, parse_time
-from provenance.ledger.heads import believed, last_note
+from provenance.ledger.event import Draft, Entry, Event, draft, format_time, parse_time
+from provenance.ledger.heads import believed, keys, last_note
 from provenance.ledger.key import LedgerKey
 from provenance.ledger.merkle import Frontier
+from provenance.ledger.rotation import FIELD, KIND, Rotation
 from provenance.ledger.ticket import Ticket
 from provenance.ledger.tiles import StoredTiles, tile_row
 from provenance.record import Record
@@ -122,6 +123,18 @@ class Sequencer:
         """
         self._append(lambda connection: [_Ticket(*ticket) for ticket in take(connection)])
 
+    def rotate(self, successor: LedgerKey) -> Rotation:
+        """Hand the ledger over to ``successor``, which signs from then on. Raises as ``commit``."""
+        with self._alone():
+            with self._database.appending() as connection:
+                head = self._current(connection)
+                rotation = Rotation.sign(head.frontier.size + 1, self._key, successor)
+                event_id = f"{KIND}/{successor.public.key_id.hex()}"
+                event = draft(Event(KIND, {FIELD: rotation.statement}, event_id))
+                head, _ = self._extend(connection, head, [event], successor)
+            self._head, self._key = head, successor
+        return rotation
+
     def _next_group(self) -> list[_Ticket]:
         group = [self._waiting.popleft()]
         size = 0
@@ -163,12 +176,16 @@ class Sequencer:
                 ticket.entries = [entries[d.event.id] for d in ticket.drafts]
 
     def _extend(
-        self, connection: Connection, head: _Head, fresh: Sequence[Draft]
+        self,
+        connection: Connection,
+        head: _Head,
+        fresh: Sequence[Draft],
+        successor: LedgerKey | None = None,
     ) -> tuple[_Head, dict[str, Entry]]:
         # A clock that jumped back must not put an entry before the one it follows.
         at = max(format_time(self._clock()), head.at)
         laid = journal.lay_out(fresh, head.frontier.size, at)
-        extended = self._sign(connection, head, laid, at)
+        extended = self._sign(connection, head, laid, at, successor)
         time = parse_time(at)
         added = {
             d.event.id: Entry(row[0], time, d.event, row[-1].hex())
@@ -177,12 +194,17 @@ class Sequencer:
         return extended, added
 
     def _sign(
-        self, connection: Connection, head: _Head, laid: Sequence[tuple[Any, ...]], at: str
+        self,
+        connection: Connection,
+        head: _Head,
+        laid: Sequence[tuple[Any, ...]],
+        at: str,
+        successor: LedgerKey | None = None,
     ) -> _Head:
         """Insert rows of ``event`` with the tiles that they fill, under a signed head."""
         frontier = head.frontier.copy()
         tiles = frontier.extend([row[-1] for row in laid])
-        signed = self._key.sign_checkpoint(frontier.size, frontier.root())
+        signed = self._key.sign_checkpoint(frontier.size, frontier.root(), successor)
         root = bytes.fromhex(signed.root)
         self._database.insert(connection, tables.event, laid)
         if tiles:
@@ -208,8 +230,14 @@ class Sequencer:
         note = last_note(connection)
         if note == self._head.note:
             return self._head
-        signed = believed(note, self._key.public) if note else None
+        history = keys(connection, self._key.public)
+        signed = believed(note, history) if note else None
         size = signed.size if signed else 0
+        if history.at(size + 1) != self._key.public:
+            raise LedgerKeyInvalid(
+                f"The key {self._key.public.key_id.hex()} of {self._key.public.name} was replaced; "
+                "load the ledger's new key and try again."
+            )
         frontier = Frontier.load(StoredTiles(connection, size), size)
         if signed and frontier.root().hex() != signed.root:
             raise LedgerCorrupt(

@@ -15,11 +15,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from provenance.errors import LedgerCorrupt, ProofInvalid
-from provenance.ledger import note as notes
-from provenance.ledger import records, tables
+from provenance.errors import KeyOutdated, LedgerCorrupt, ProofInvalid
+from provenance.ledger import cosigning, records, tables
 from provenance.ledger.checkpoint import Checkpoint
-from provenance.ledger.cosignature import WitnessVerifier
 from provenance.ledger.displacement import Mismatch, explain
 from provenance.ledger.event import leaf
 from provenance.ledger.merkle import (
@@ -31,7 +29,7 @@ from provenance.ledger.merkle import (
     leaf_hash,
     root_of,
 )
-from provenance.ledger.note import VerifierKey
+from provenance.ledger.note import Verifier
 from provenance.ledger.report import Finding, LedgerReport, Tampering
 from provenance.ledger.tiles import StoredTiles, split_hashes
 
@@ -75,7 +73,7 @@ class _Block(NamedTuple):
 
 def verify(
     connection: Connection,
-    verifier: VerifierKey,
+    verifier: Verifier,
     witnessed: Iterable[str] = (),
     progress: Progress | None = None,
     since: Checkpoint | None = None,
@@ -100,7 +98,7 @@ def verify(
 
 
 class _Verification:
-    def __init__(self, connection: Connection, verifier: VerifierKey) -> None:
+    def __init__(self, connection: Connection, verifier: Verifier) -> None:
         self._connection = connection
         self._verifier = verifier
         self._findings: list[Finding] = []
@@ -146,7 +144,7 @@ class _Verification:
             try:
                 head = Checkpoint.verified(note, self._verifier)
             except ProofInvalid as error:
-                self._find(Tampering.CHECKPOINT_UNSIGNED, f"A witnessed checkpoint: {error}")
+                self._find(_unsigned(error), f"A witnessed checkpoint: {error}")
                 continue
             if head.size > self._signed:
                 self._find(
@@ -223,7 +221,7 @@ class _Verification:
             try:
                 head = Checkpoint.verified(note, self._verifier)
             except ProofInvalid as error:
-                self._find(Tampering.CHECKPOINT_UNSIGNED, f"The checkpoint of size {at}: {error}")
+                self._find(_unsigned(error), f"The checkpoint of size {at}: {error}")
                 continue
             if (head.size, bytes.fromhex(head.root)) != (at, root):
                 self._find(
@@ -417,20 +415,8 @@ class _Verification:
 
     def cosignatures(self) -> None:
         """Check what witnesses signed against the checkpoint beside which it stands."""
-        c, heads = tables.cosignature.c, tables.checkpoint.c
-        query = select(c.size, c.witness, c.time, _raw(c.signature), heads.note)
-        query = query.select_from(
-            tables.cosignature.outerjoin(tables.checkpoint, c.size == heads.size)
-        )
-        for size, witness, time, signature, note in self._connection.execute(query):
-            if note is None:
-                continue  # the checkpoint that is gone is found where it stood
-            try:
-                WitnessVerifier.parse(witness).check(notes.parse(note).text, time, signature)
-            except ProofInvalid as error:
-                self._find(
-                    Tampering.COSIGNATURE_CHANGED, f"The cosignature at {size} entries: {error}"
-                )
+        for detail in cosigning.disagreements(self._connection):
+            self._find(Tampering.COSIGNATURE_CHANGED, detail)
 
     def records(self) -> None:
         """Hold each searchable record against the event that binds it."""
@@ -444,6 +430,12 @@ class _Verification:
             self._find(
                 Tampering.RECORD_UNEXPECTED, f"A record names entry {seq}, no delivery.", seq, seq
             )
+
+
+def _unsigned(error: ProofInvalid) -> Tampering:
+    if isinstance(error, KeyOutdated):
+        return Tampering.CHECKPOINT_OUTDATED
+    return Tampering.CHECKPOINT_UNSIGNED
 
 
 def _raw(column: ColumnElement[bytes]) -> ColumnElement[Any]:

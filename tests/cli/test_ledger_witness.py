@@ -62,3 +62,16 @@ def test_a_witness_that_knows_nothing_of_us_says_what_to_do(
     assert wardmark("ledger", "verify", "--witness", folder).code == 1
     assert wardmark("ledger", "witness", "--file", folder, "--name", "other").code == 2
     assert wardmark("ledger", "witness", "--file", folder, "--listen", "nowhere").code == 2
+
+
+def test_a_ledger_gets_a_new_key(home: Path, wardmark: Wardmark, tmp_path: Path) -> None:
+    (entry,) = Home.open(home).ledger.append([Event("test", {})])
+    proof, before = tmp_path / "proof.json", Home.open(home).ledger_key.verifier
+    assert wardmark("ledger", "prove", entry.id, "-o", proof).code == 0
+    ran = wardmark("ledger", "rotate-key", "--json")
+    assert (ran.code, ran.document["ledger_key"] != before) == (0, True)
+    Home.open(home).ledger.append([Event("test", {})])
+    assert wardmark("ledger", "verify").code == 0
+    assert wardmark("ledger", "verify", proof).code == 0
+    assert wardmark("ledger", "verify", proof, "--key", before).code == 0
+    assert wardmark("ledger", "verify", proof, "--key", ran.document["ledger_key"]).code == 1

@@ -279,13 +279,23 @@ def test_requests_at_once_never_move_a_witness_backwards(log: Ledger, folder: Pa
     assert log.verify(witnessed=[kept_checkpoint(folder, log.origin)]).ok
 
 
+@pytest.mark.parametrize("change", ["signature", "time", "witness", "kind"])
 def test_a_changed_cosignature_in_the_database_is_found(
-    ledger: Ledger, url: str, folder: Path
+    ledger: Ledger, url: str, folder: Path, change: str
 ) -> None:
     ledger.append(some(3))
     ledger.cosign(FileWitness(folder))
     with behind_our_back(url) as connection:
-        set_blob(connection, "cosignature", "signature", "00" * 64, "size = 3")
+        if change == "signature":
+            set_blob(connection, "cosignature", "signature", "00" * 64, "size = 3")
+        elif change == "time":
+            connection.exec_driver_sql("UPDATE cosignature SET time = time - 1")
+        elif change == "witness":
+            connection.exec_driver_sql("UPDATE cosignature SET witness = 'nobody'")
+        elif connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("UPDATE cosignature SET signature = 'text'")
+        else:
+            set_blob(connection, "cosignature", "signature", "", "size = 3")
     (finding,) = ledger.verify().findings
     assert finding.what is Tampering.COSIGNATURE_CHANGED
 

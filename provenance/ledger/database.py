@@ -31,7 +31,7 @@ _ADVICE = {  # SQLite's names of result codes, by their beginning, and PostgreSQ
     "SQLITE_IOERR": "The disk reports a fault; check it before trying again.",
     "53100": "The disk is full; nothing was written. Make room and try again.",
     "55P03": "Another process holds it; try again, or look for one that hangs.",
-    "42501": "The role lacks a right; docs/ledger.md lists what each one needs.",
+    "42501": "The role lacks a right; docs/ledger-postgresql.md lists what each needs.",
 }
 _REFUSED_ROW = "SQLITE_CONSTRAINT"
 _REFUSED_ROW_STATE = "23"  # class of SQLSTATE, integrity constraint violation
@@ -129,7 +129,7 @@ class Database:
         """Wait until something was told since the last time, but no longer than ``seconds``."""
         driver: Any = connection.connection.driver_connection
         for _ in driver.notifies(timeout=seconds, stop_after=1):
-            return
+            pass  # to the end of what has come: one look at the queue answers it all
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert ``rows``, whose values stand in the order of the table's columns."""

@@ -1,7 +1,7 @@
 """Handing over: how a process without the ledger's key appends, in PostgreSQL.
 
-It leaves a ticket in the queue and waits until a sequencer (``leader``) has done it. The answer is
-read from the ledger itself, by the ids of the events: nobody else's word is taken for it.
+It leaves a ticket in the queue and waits until a sequencer (``leader``) has done it. Nobody sends
+an answer: it is read from the ledger itself, by the ids of the events.
 """
 
 import time

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
-from provenance.errors import EventInvalid, LedgerUnavailable
+from provenance.errors import EventInvalid, LedgerKeyInvalid, LedgerUnavailable
 from provenance.ledger import queue
 from provenance.ledger.database import Database
 from provenance.ledger.key import LedgerKey
@@ -21,7 +21,7 @@ from provenance.ledger.ticket import Ticket, decode
 LEADER_LOCK = 0x57_41_52_4C  # "WARL": the advisory lock of PostgreSQL that the leader holds
 ELECTION_SECONDS = 0.2  # between attempts to become the leader
 LOOK_SECONDS = 1.0  # between looks at the queue, should a notification have been lost
-MAX_TICKETS = 500  # in one transaction
+MAX_TICKETS = 100  # in one transaction
 # A leader whose host loses power says nothing more: asked after 5 s, given up after 11 s.
 _KEEPALIVE = (
     "SELECT set_config('tcp_keepalives_idle', '5', false), "
@@ -62,7 +62,8 @@ class Leader:
     def run(self, stop: threading.Event, elected: Callable[[], None] = lambda: None) -> None:
         """Lead, or wait to lead, until ``stop``; ``elected`` is called on becoming the leader.
 
-        An outage of the database is reported and waited for. Raises ``LedgerCorrupt``.
+        An outage of the database is reported and waited for. Raises ``LedgerCorrupt``,
+        ``LedgerKeyInvalid``: another, who may have the right key, must be able to lead.
         """
         while not stop.is_set():
             try:
@@ -74,6 +75,8 @@ class Leader:
                         elected()
                     self._lead(connection, stop)
                     connection.execute(text("SELECT pg_advisory_unlock_all()"))
+            except LedgerKeyInvalid:
+                raise
             except LedgerUnavailable as error:
                 self._report(str(error))
             stop.wait(ELECTION_SECONDS)

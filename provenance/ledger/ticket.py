@@ -12,7 +12,7 @@ import orjson
 from pydantic import ValidationError
 
 from provenance.errors import EventInvalid
-from provenance.ledger import records
+from provenance.ledger import records, rotation
 from provenance.ledger.event import Draft, Event, draft
 from provenance.record import Record
 
@@ -42,6 +42,8 @@ def decode(content: bytes) -> Ticket:
         rows = {row.content_id: row for row in map(_record, found["records"])}
     except (ValueError, TypeError, KeyError, ValidationError) as error:
         raise EventInvalid(f"A ticket in the queue cannot be read: {error}.") from error
+    if any(d.event.kind == rotation.KIND for d in drafts):
+        raise EventInvalid("A key is replaced by who has it, not through the queue.")
     delivered = {d.event.id: d.event for d in drafts if d.event.kind == records.DELIVERY}
     if delivered.keys() != rows.keys() or any(
         delivered[event_id].body.get("record") != records.described(row)

@@ -198,6 +198,7 @@ def test_two_that_lead_by_mistake_append_nothing_twice(url: str, key: LedgerKey)
         b'{"events": [["a", "test", "{\\"email\\": \\"x\\"}"]], "records": []}',
         b'{"events": [["a", "delivery", "{}"]], "records": []}',
         b'{"events": [["a", "test"]], "records": []}',
+        b'{"events": [["a", "key.rotated", "{}"]], "records": []}',
     ],
 )
 def test_a_ticket_that_cannot_be_appended_does_not_harm_the_others(
@@ -253,6 +254,24 @@ def test_the_sequencers_clock_may_jump_back(url: str, key: LedgerKey, writer: Le
         now[0] -= timedelta(days=400)
         (second,) = writer.append([Event("test", {})])
     assert second.at == first.at
+
+
+def test_a_sequencer_whose_key_was_replaced_ends_so_that_another_can_lead(
+    url: str, key: LedgerKey, reports: list[str]
+) -> None:
+    with Ledger(url, key) as ledger:
+        ledger.append([Event("test", {})])
+        leader = Leader(url, key, report=reports.append)
+        leader.drain()
+        successor = LedgerKey.generate(key.public.name)
+        ledger.rotate(successor)
+    put_by_hand(url, encode(Ticket([draft(Event("test", {}))], {})))
+    with pytest.raises(LedgerKeyInvalid, match="was replaced"):
+        leader.run(threading.Event())
+    leader.close()
+    with leading(Leader(url, successor)), Ledger(url, key.public) as writer:
+        assert writer.append([Event("test", {})])[0].index == 3
+        assert writer.verify().ok
 
 
 def test_a_sequencer_is_for_postgresql_alone(key: LedgerKey, tmp_path: object) -> None:

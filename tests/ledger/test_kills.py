@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,11 +77,16 @@ class Life:
 def live(life: Life, url: str, times: int, deaths: list[Callable[[random.Random], None]]) -> None:
     """Let processes die ``times`` times, then hold the ledger against what was acknowledged."""
     chance = random.Random(times)
+    died: Counter[str] = Counter()
     witnessed = []
     life.goes_on()
     for i in range(times):
+        if chance.random() < 0.5:  # else in the middle of what the last death left behind
+            life.goes_on()
         time.sleep(chance.uniform(0, 0.15))
-        chance.choice(deaths)(chance)
+        death = chance.choice(deaths)
+        died[death.__name__] += 1
+        death(chance)
         if i % 10 == 0:
             life.goes_on()
             with Ledger(url, load_verifier(verifier_path(life.key))) as ledger:
@@ -98,7 +104,7 @@ def live(life: Life, url: str, times: int, deaths: list[Callable[[random.Random]
             assert own - PORTION * len(portions) in (0, PORTION)
         report = ledger.verify(witnessed=witnessed)
     assert report.ok, report.findings
-    print(f"{times} deaths, {report.size} entries, {report.checkpoints} checkpoints")
+    print(f"{dict(died)}: {report.size} entries, {report.checkpoints} checkpoints, all fit")
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,10 @@ import typer
 from guard.cli.options import HomeOption, JsonOption, open_home
 from guard.cli.output import print_json, progress_bar, results, say
 from guard.cli.paths import check_writable
+from guard.errors import InvalidRequest
 from provenance.errors import ProofInvalid
 from provenance.ledger import VerifierKey, load_verifier
+from provenance.ledger.bundle import Bundle
 from provenance.ledger.evidence import verify_file
 from provenance.ledger.note import Verifier
 from provenance.ledger.witness import kept_checkpoint
@@ -48,17 +50,26 @@ def prove(
         str, typer.Argument(metavar="ID", help="An entry, or the content id of a picture.")
     ],
     output: OutputOption = None,
+    cosigned: Annotated[
+        bool, typer.Option("--cosigned", help="As of the last checkpoint that a witness cosigned.")
+    ] = False,
+    packed: Annotated[
+        bool, typer.Option("--packed", help="A proof bundle in CBOR, half as large; needs -o.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,  # noqa: ARG001  # a proof is JSON either way
 ) -> None:
     """Prove that an entry stands in the ledger; anybody can check the proof offline."""
     if output is not None:
         check_writable(output)
-    proof = open_home(context, home).ledger.prove(entry_id)
+    elif packed:
+        raise InvalidRequest("A proof bundle is no text; name a file with -o.")
+    proof = open_home(context, home).ledger.prove(entry_id, cosigned=cosigned)
     if output is None:
         print_json(proof.model_dump(mode="json"))
         return
-    write_atomically(output, proof.model_dump_json(indent=2).encode())
+    content = Bundle.of(proof).pack() if packed else proof.model_dump_json(indent=2).encode()
+    write_atomically(output, content)
     say(f"{output}  entry {proof.index}")
 
 
@@ -133,13 +144,17 @@ def _verifier(context: typer.Context, key: str | None, home: Path | None) -> Ver
 def export(
     context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
+    first: Annotated[int, typer.Option(min=0, help="Index of the first entry.")] = 0,
+    end: Annotated[
+        int | None, typer.Option(min=1, help="Index behind the last entry; else all.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write every entry and the signed head to a file that verifies offline."""
+    """Write entries and the signed head to a file that verifies offline."""
     check_writable(output)
     ledger = open_home(context, home).ledger
-    write_atomically(output, ledger.export())
+    write_atomically(output, ledger.export(first, end))
     if as_json:
         print_json({"file": str(output)})
     else:

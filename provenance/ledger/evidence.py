@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from policies.decision import Frozen
 from provenance.errors import LedgerUnavailable, ProofInvalid
 from provenance.ledger import exports
+from provenance.ledger.bundle import FIRST_BYTE, Bundle
 from provenance.ledger.checkpoint import Checkpoint
 from provenance.ledger.note import Verifier
 from provenance.ledger.proof import (
@@ -40,8 +41,13 @@ def verify_file(path: Path, verifier: Verifier | str) -> Evidence:
         if _is_export(path):
             with path.open("rb") as file:
                 lines = iter(lambda: file.readline(MAX_PROOF_BYTES), b"")
-                head = exports.verify_export(lines, key)
+                head, span = exports.verify_export(lines, key)
             says = f"These are all {head.size} entries of {head.origin}, in order, as signed."
+            if len(span) < head.size:
+                says = (
+                    f"These are the entries {span.start} to {span.stop - 1} of {head.origin}, "
+                    f"which had {head.size} when it was signed: all of them, in order."
+                )
             return Evidence(kind="export", says=says, checkpoint=head)
         with path.open("rb") as file:
             content = file.read(MAX_PROOF_BYTES + 1)
@@ -51,7 +57,9 @@ def verify_file(path: Path, verifier: Verifier | str) -> Evidence:
 
 
 def verify_proof(content: bytes, verifier: Verifier) -> Evidence:
-    """Check a proof of inclusion or consistency, as JSON. Raises ``ProofInvalid``."""
+    """Check a proof of inclusion or consistency, as JSON or packed. Raises ``ProofInvalid``."""
+    if content[:1] == FIRST_BYTE:
+        return _verify_bundle(Bundle.unpack(content), verifier)
     if len(content) > MAX_PROOF_BYTES:
         raise ProofInvalid(f"A proof has no more than {MAX_PROOF_BYTES} bytes.")
     try:
@@ -72,6 +80,17 @@ def verify_proof(content: bytes, verifier: Verifier) -> Evidence:
     return Evidence(kind="consistency", says=says, checkpoint=head)
 
 
+def _verify_bundle(bundle: Bundle, verifier: Verifier) -> Evidence:
+    head = bundle.verify(verifier).checkpoint
+    leaf = bundle.leaf
+    what = f"The {leaf.kind} {leaf.id} of {leaf.at}" if leaf else f"The leaf {bundle.digest.hex()}"
+    says = (
+        f"{what} is entry {bundle.index} of {head.origin}, which had {head.size} entries when it "
+        "was signed."
+    )
+    return Evidence(kind="inclusion", says=says, checkpoint=head)
+
+
 def _is_export(path: Path) -> bool:
     with path.open("rb") as file:
         line = file.readline(MAX_PROOF_BYTES)
@@ -79,4 +98,7 @@ def _is_export(path: Path) -> bool:
         header = orjson.loads(line)
     except orjson.JSONDecodeError:
         return False  # a proof may be spread over lines
-    return isinstance(header, dict) and header.get("format") == exports.FORMAT
+    return isinstance(header, dict) and header.get("format") in (
+        exports.FORMAT,
+        exports.RANGE_FORMAT,
+    )

@@ -20,7 +20,7 @@ from provenance.ledger.batch import prepare
 from provenance.ledger.checkpoint import Checkpoint
 from provenance.ledger.copies import Stages, copy
 from provenance.ledger.cosignature import Cosignature
-from provenance.ledger.cosigning import cosign, cosignatures, with_cosignatures
+from provenance.ledger.cosigning import cosign, cosignatures, last_cosigned, with_cosignatures
 from provenance.ledger.database import Database, sqlite_path
 from provenance.ledger.event import Draft, Entry, Event, Json, draft
 from provenance.ledger.exports import write_export
@@ -192,17 +192,22 @@ class Ledger:
         with self._database.reading() as connection:
             return cosignatures(connection, size)
 
-    def prove(self, entry_id: str) -> InclusionProof:
+    def prove(self, entry_id: str, *, cosigned: bool = False) -> InclusionProof:
         """Proof that the event ``entry_id`` stands in the ledger as of its last checkpoint.
 
-        The id of a delivery is its content id. Raises ``LedgerEntryNotFound``.
+        ``cosigned``: as of the last one that a witness cosigned, if the entry stood by then. The id
+        of a delivery is its content id. Raises ``LedgerEntryNotFound``.
         """
         with self._database.reading() as connection:
             found = journal.find(connection, [entry_id]).get(entry_id)
             if found is None:
                 raise LedgerEntryNotFound(f"The ledger has no event of the id {entry_id!r}.")
             entry, _ = found
-            head = some_head(connection, self.verifier)
+            seen = last_cosigned(connection) if cosigned else None
+            if seen is not None and entry.index < seen:
+                head = head_at(connection, self.verifier, seen)
+            else:
+                head = some_head(connection, self.verifier)
             if entry.index >= head.size:
                 raise LedgerCorrupt(
                     f"Entry {entry.index} stands behind the last checkpoint, of size {head.size}; "
@@ -295,13 +300,14 @@ class Ledger:
         last = connection.execute(query).scalar()
         return 0 if last is None else last + 1
 
-    def export(self) -> Iterator[bytes]:
+    def export(self, first: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Lines (with newline) of an export that ``verify_file`` checks: a header, then each leaf.
 
-        Raises ``LedgerEntryNotFound`` while the ledger is empty.
+        Of the entries ``first`` to ``end - 1``, by default all. Raises ``LedgerEntryNotFound``
+        for a range that is empty or not there.
         """
         with self._database.reading() as connection:
-            yield from write_export(connection, some_head(connection, self.verifier))
+            yield from write_export(connection, some_head(connection, self.verifier), first, end)
 
     def verify(
         self,

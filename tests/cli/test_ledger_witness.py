@@ -75,3 +75,15 @@ def test_a_ledger_gets_a_new_key(home: Path, wardmark: Wardmark, tmp_path: Path)
     assert wardmark("ledger", "verify", proof).code == 0
     assert wardmark("ledger", "verify", proof, "--key", before).code == 0
     assert wardmark("ledger", "verify", proof, "--key", ran.document["ledger_key"]).code == 1
+
+
+def test_a_packed_proof_verifies_as_a_file(home: Path, wardmark: Wardmark, tmp_path: Path) -> None:
+    (entry,) = Home.open(home).ledger.append([Event("test", {})])
+    packed = tmp_path / "proof.cbor"
+    assert wardmark("ledger", "prove", entry.id, "--packed", "--cosigned", "-o", packed).code == 0
+    ran = wardmark("ledger", "verify", packed, "--json")
+    assert (ran.code, ran.document["kind"]) == (0, "inclusion")
+    assert entry.id in ran.document["says"]
+    packed.write_bytes(packed.read_bytes()[:-1])
+    assert wardmark("ledger", "verify", packed).code == 1
+    assert wardmark("ledger", "prove", entry.id, "--packed").code == 2

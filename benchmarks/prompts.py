@@ -2,7 +2,8 @@
 
     python benchmarks/prompts.py --data DIR
 
-DIR holds labelled prompts (``*.jsonl.gz``) and, for comparison, word lists (``lexicons/*_en.txt``).
+DIR (default: $WARDMARK_DATA/prompts) holds labelled prompts (``*.jsonl.gz``) and, for comparison,
+word lists (``lexicons/*_en.txt``).
 The quality of the model is what its training measured on families of sources left out of training
 (``evaluation.json``): the shipped weights have seen most of DIR and are not scored on it. The word
 list is scored here and now on the same prompts. So is speed, on this machine.
@@ -10,6 +11,7 @@ list is scored here and now on the same prompts. So is speed, on this machine.
 
 import argparse
 import json
+import os
 import re
 import time
 from importlib.resources import files
@@ -108,8 +110,12 @@ def speed(prompts: list[Prompt]) -> list[tuple[str, ...]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    shared = os.environ.get("WARDMARK_DATA")
+    default = Path(shared) / "prompts" if shared else None
+    parser.add_argument("--data", type=Path, default=default)
     directory = parser.parse_args().data
+    if directory is None:
+        parser.error("name a folder of labelled prompts with --data or $WARDMARK_DATA")
     prompts = read(directory, MOST, SEED)
     model = json.loads((files("guard.prompts") / "weights" / "evaluation.json").read_text("utf-8"))
     words = word_list(directory, prompts)

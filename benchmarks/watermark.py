@@ -11,6 +11,7 @@ Times are CPU milliseconds of this process, median over the pictures.
 """
 
 import argparse
+import os
 import random
 import time
 import warnings
@@ -263,7 +264,9 @@ def false_positives(count: int, pictures: Sequence[Pixels], rng: np.random.Gener
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=Path, help="a folder of pictures")
+    data = os.environ.get("WARDMARK_DATA")
+    photos = Path(data) / "photos" / "dev" if data else None
+    parser.add_argument("--photos", type=Path, default=photos, help="a folder of pictures")
     parser.add_argument("--scenes", type=int, default=8, help="rendered scenes besides")
     parser.add_argument("--unmarked", type=int, default=500, help="crops for false positives")
     parser.add_argument("--seed", type=int, default=20261120)

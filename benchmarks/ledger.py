@@ -24,6 +24,7 @@ from sqlalchemy import make_url
 
 import migrations
 from provenance.ledger import Event, InclusionProof, Ledger, LedgerKey, verify_inclusion
+from provenance.ledger.event import Json
 from provenance.ledger.merkle import root_from_inclusion
 from provenance.ledger.note import VerifierKey
 from provenance.ledger.proof import decode_path
@@ -46,7 +47,7 @@ class Clock:
         self.seconds += time.process_time() - start
 
 
-def bodies(count: int) -> list[dict[str, object]]:
+def bodies(count: int) -> list[dict[str, Json]]:
     """Bodies such as refusals have: about 130 bytes of canonical JSON."""
     return [
         {

@@ -30,7 +30,7 @@ from datasets_audit.recording import SHARD_KIND
 from datasets_audit.report import Shard
 from policies.decision import Frozen
 from provenance.errors import ProofInvalid
-from provenance.ledger import Checkpoint, InclusionProof, Ledger, VerifierKey
+from provenance.ledger import Checkpoint, InclusionProof, Ledger
 from provenance.ledger.event import canonical
 from provenance.ledger.merkle import (
     HASH_BYTES,
@@ -39,6 +39,7 @@ from provenance.ledger.merkle import (
     leaf_hash,
     root_from_inclusion,
 )
+from provenance.ledger.note import Verifier
 from provenance.ledger.proof import decode_path
 
 MAGIC: Final = b"WMR1"
@@ -172,7 +173,7 @@ def row_leaf(row: Mapping[str, Any]) -> bytes:
     return bytes(rfc8785.dumps(dict(row)))
 
 
-def verify_receipt(receipt: bytes, leaf: bytes, verifier: VerifierKey) -> AuditedSample:
+def verify_receipt(receipt: bytes, leaf: bytes, verifier: Verifier) -> AuditedSample:
     """Check that ``receipt`` proves the row whose bytes are ``leaf`` (``row_leaf``), offline.
 
     Raises ``ProofInvalid`` naming the step that fails.

@@ -83,11 +83,11 @@ def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
     return Entry(row.seq, parse_time(row.at), event, row.leaf_hash.hex())
 
 
-def leaves(connection: Connection, size: int) -> Iterator[bytes]:
-    """The first ``size`` leaves, in order."""
-    for first in range(0, size, PAGE):
+def leaves(connection: Connection, span: range) -> Iterator[bytes]:
+    """The leaves of ``span``, in order."""
+    for first in range(span.start, span.stop, PAGE):
         query = select(_c.at, _c.body, _c.id, _c.kind, _c.version)
-        query = query.where(_c.seq >= first, _c.seq < min(first + PAGE, size)).order_by(_c.seq)
+        query = query.where(_c.seq >= first, _c.seq < min(first + PAGE, span.stop)).order_by(_c.seq)
         for at, body, event_id, kind, version in connection.execute(query):
             yield leaf(at, body, event_id, kind, version)
 

@@ -6,8 +6,9 @@ a ``HashReader`` supplies the rightmost, partial tile of each level from what li
 All hashes are 32 bytes (SHA-256).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from provenance.errors import ProofInvalid
@@ -15,6 +16,7 @@ from provenance.errors import ProofInvalid
 HASH_BYTES = 32
 TILE_HEIGHT = 8  # levels of the tree in one tile, tlog-tiles
 TILE_WIDTH = 1 << TILE_HEIGHT  # hashes in a full tile
+_PORTION = 16 * TILE_WIDTH  # leaf hashes that are held at once
 EMPTY_ROOT = sha256(b"").digest()  # RFC 6962 section 2.1
 
 
@@ -211,6 +213,64 @@ def consistency_path(reader: HashReader, old: int, new: int) -> list[bytes]:
     if not whole:
         path.append(subtree_root(reader, start, end))
     return path[::-1]
+
+
+def range_path(reader: HashReader, first: int, end: int, size: int) -> list[bytes]:
+    """What is needed beside the leaves ``first`` to ``end - 1`` to know the root of all ``size``.
+
+    Roots of the largest subtrees that lie outside of the range, from left to right;
+    ``0 <= first < end <= size``.
+    """
+    path: list[bytes] = []
+
+    def walk(start: int, stop: int) -> None:
+        if stop <= first or start >= end:
+            path.append(subtree_root(reader, start, stop))
+        elif start < first or stop > end:
+            middle = start + _split(stop - start)
+            walk(start, middle)
+            walk(middle, stop)
+
+    walk(0, size)
+    return path
+
+
+def root_from_range(
+    leaf_hashes: Iterable[bytes], first: int, end: int, size: int, path: Sequence[bytes]
+) -> bytes:
+    """The root to which ``path`` (``range_path``) leads from the leaves ``first`` to ``end - 1``.
+
+    Takes the leaf hashes one after the other and keeps few of them. Raises ``ProofInvalid`` when
+    there are too few or too many of them, or of the path.
+    """
+    if not 0 <= first < end <= size:
+        raise ProofInvalid(f"There is no range from {first} to {end} in a ledger of {size}.")
+    leaves, outside = iter(leaf_hashes), iter(path)
+
+    def walk(start: int, stop: int) -> bytes:
+        if stop <= first or start >= end:
+            node = next(outside, None)
+            if node is None:
+                raise ProofInvalid("The path of the range is too short.")
+            return node
+        if start < first or stop > end:
+            middle = start + _split(stop - start)
+            left = walk(start, middle)
+            return node_hash(left, walk(middle, stop))
+        tree = Frontier()
+        while tree.size < stop - start:
+            portion = list(islice(leaves, min(_PORTION, stop - start - tree.size)))
+            if not portion:
+                raise ProofInvalid(f"The range ends before entry {end - 1}.")
+            tree.extend(portion)
+        return tree.root()
+
+    root = walk(0, size)
+    if next(leaves, None) is not None:
+        raise ProofInvalid(f"The range goes on after entry {end - 1}.")
+    if next(outside, None) is not None:
+        raise ProofInvalid("The path of the range is too long.")
+    return root
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:

@@ -155,3 +155,16 @@ def test_a_fault_in_the_middle_of_a_bulk_append_is_an_outage(ledger: Ledger) -> 
         append_torn(ledger)
     assert ledger.checkpoint() == before
     assert ledger.verify().ok
+
+
+def test_an_append_that_hangs_is_not_waited_for_without_end(
+    postgresql_url: str, key: LedgerKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with Ledger(postgresql_url, key) as hanging, Ledger(postgresql_url, key) as ledger:
+        with (
+            hanging._database.appending(),
+            pytest.raises(LedgerUnavailable, match="Another process holds it"),
+        ):
+            ledger.append([Event("test", {})])
+        assert ledger.append([Event("test", {})])[0].index == 0

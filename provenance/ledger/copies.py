@@ -46,7 +46,10 @@ def copy(source: Database, target: Database, verifier: VerifierKey, stages: Stag
                     done += len(rows)
                     stages("copying", done, head.size)
         report = verify(
-            new, verifier, [head.note], lambda done, total: stages("verifying", done, total)
+            new,
+            heads.keys(new, verifier),
+            [head.note],
+            lambda done, total: stages("verifying", done, total),
         )
         if not report.ok:
             first = report.findings[0]

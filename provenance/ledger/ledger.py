@@ -134,6 +134,8 @@ class Ledger:
         """
         if kind == records.DELIVERY:
             raise EventInvalid("A delivery is recorded with Ledger.record, so it can be found.")
+        if kind == rotation.KIND:
+            raise EventInvalid("A key is replaced with: wardmark ledger rotate-key")
         return self._writing().commit_batch(prepare(batch, kind, bodies))
 
     def record(self, record: Record, extra: Mapping[str, Json] | None = None) -> Entry:
@@ -323,10 +325,10 @@ class Ledger:
         ``resume``: a file that keeps how far everything fits, see ``resumption``; rows before are
         not read again. Raises ``ProofInvalid`` for a file of something else.
         """
-        since = None if resume is None else resumption.load(resume, self.verifier)
         passed = None if resume is None else partial(resumption.save, resume)
         with self._database.inspecting() as connection:
             history = keys(connection, self.verifier)
+            since = None if resume is None else resumption.load(resume, history)
             return verify(connection, history, witnessed, progress, since, passed)
 
     def copy_to(self, url: str, stages: Stages = lambda _what, _done, _total: None) -> LedgerReport:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from policies.decision import Frozen
 from provenance.errors import LedgerUnavailable, ProofInvalid
 from provenance.ledger.checkpoint import Checkpoint
-from provenance.ledger.note import VerifierKey
+from provenance.ledger.note import Verifier
 from provenance.picture import write_atomically
 
 FORMAT: Final = "wardmark-verified/1"
@@ -26,7 +26,7 @@ class _State(Frozen):
     checkpoint: str
 
 
-def load(path: Path, verifier: VerifierKey) -> Checkpoint | None:
+def load(path: Path, verifier: Verifier) -> Checkpoint | None:
     """The checkpoint up to which the ledger was verified; None where nothing was noted yet.
 
     Raises ``ProofInvalid`` for a file that is not ours or of another ledger.

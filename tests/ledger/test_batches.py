@@ -54,6 +54,7 @@ def test_another_batch_under_the_same_id_is_refused(
         ("x" * 123, "test", BODIES[:1]),
         ("b", "Test", BODIES[:1]),
         ("b", "delivery", BODIES[:1]),
+        ("b", "key.rotated", BODIES[:1]),
         ("b", "test", []),
         ("b", "test", [{}] * (MAX_EVENTS + 1)),
         ("b", "test", [{}, {"email": "x"}]),

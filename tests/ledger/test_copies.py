@@ -63,6 +63,18 @@ def test_a_ledger_moves_to_postgresql_and_back_with_its_head_unchanged(
         assert third.record_by_content_id(a_record(2).content_id) == a_record(2)
 
 
+def test_a_ledger_that_was_given_a_new_key_is_copied_with_both(
+    grown: Ledger, url: str, key: LedgerKey, empty: str
+) -> None:
+    successor = LedgerKey.generate(key.public.name)
+    grown.rotate(successor)
+    with Ledger(url, successor) as rotated:
+        rotated.append([Event("test", {})])
+        assert rotated.copy_to(empty).ok
+    with Ledger(empty, successor) as copied:
+        assert copied.verify().ok
+
+
 def test_copying_says_how_far_it_is(grown: Ledger, empty: str) -> None:
     said: list[tuple[str, int, int]] = []
     grown.copy_to(empty, lambda *stage: said.append(stage))

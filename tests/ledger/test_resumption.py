@@ -6,7 +6,7 @@ import pytest
 from tampering import behind_our_back, forge
 
 from provenance.errors import ProofInvalid
-from provenance.ledger import Event, Ledger, Tampering
+from provenance.ledger import Event, Ledger, LedgerKey, Tampering
 from provenance.ledger.verification import STEP
 
 FIRST = 700
@@ -44,6 +44,15 @@ def test_it_goes_on_from_any_size(verified: Ledger, state: Path, more: int) -> N
         assert verified.verify(resume=state).ok
     verified.append([Event("test", {})])
     assert rows_read(verified, state) <= 257
+
+
+def test_it_goes_on_under_a_new_key(
+    verified: Ledger, url: str, key: LedgerKey, state: Path
+) -> None:
+    successor = LedgerKey.generate(key.public.name)
+    verified.rotate(successor)
+    with Ledger(url, successor) as rotated:
+        assert rows_read(rotated, state) <= 257
 
 
 def test_an_interrupted_verification_goes_on(ledger: Ledger, state: Path) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from guard.errors import CoreUnavailable
-from policies.decision import Frozen
+from guard.generation.core import Limits
 
 INDEX: Final = "model_index.json"
 SETTINGS: Final = "wardmark.json"  # what a checkpoint's maker says of its limits; optional
@@ -36,21 +36,6 @@ _ADVISED: Final[dict[str, tuple[int, float]]] = {
     "FluxPipeline": (28, 3.5),
 }
 _ADVISED_ELSE: Final = (30, 5.0)
-
-
-class Limits(Frozen):
-    """Limits and defaults of a checkpoint; sides in pixels."""
-
-    version: str = "1"
-    default_width: int = Field(gt=0)
-    default_height: int = Field(gt=0)
-    size_multiple: int = Field(gt=0)
-    min_side: int = Field(gt=0)
-    max_side: int = Field(gt=0)
-    default_steps: int = Field(gt=0)
-    max_steps: int = Field(gt=0)
-    max_batch: int = Field(gt=0)
-    default_guidance: float = Field(ge=0.0)
 
 
 @dataclass(frozen=True, slots=True)

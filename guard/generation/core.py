@@ -21,17 +21,10 @@ EMBEDDED: Final = "scenes"
 SEED_LIMIT: Final = 2**63  # seeds are what torch's generators take
 
 
-class CoreInfo(Frozen):
-    """Which generator this is, and its limits. Sides are in pixels.
+class Limits(Frozen):
+    """Limits and defaults of a generator; sides in pixels."""
 
-    `domain`: "closed" where everything that it can draw is known, "open" where anything may come
-    out. `digest`: SHA-256 (hex) over its weights and settings, file by file.
-    """
-
-    name: str
-    version: str
-    domain: Domain
-    digest: str
+    version: str = "1"
     default_width: int = Field(gt=0)
     default_height: int = Field(gt=0)
     size_multiple: int = Field(gt=0)
@@ -41,6 +34,18 @@ class CoreInfo(Frozen):
     max_steps: int = Field(gt=0)
     max_batch: int = Field(gt=0)
     default_guidance: float = Field(ge=0.0)
+
+
+class CoreInfo(Limits):
+    """Which generator this is, and its limits.
+
+    `domain`: "closed" where everything that it can draw is known, "open" where anything may come
+    out. `digest`: SHA-256 (hex) over its weights and settings, file by file.
+    """
+
+    name: str
+    domain: Domain
+    digest: str
 
     def check(self, request: GenerationRequest) -> None:
         """Raise InvalidRequest, naming the limit, if this core cannot draw what is asked for."""

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-from guard.generation.checkpoint import INDEX, SETTINGS, Limits, digest_of
+from guard.generation.checkpoint import INDEX, SETTINGS, digest_of
+from guard.generation.core import Limits
 from guard.generation.embedded import DIGEST_SUFFIX
 from guard.generation.training.networks import SCHEDULER
 

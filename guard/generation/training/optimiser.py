@@ -51,7 +51,7 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # no line search
         """Take one step along the orthogonalised momentum."""
         if closure is not None:
-            raise NotImplementedError("Muon evaluates no closure.")
+            raise TypeError("Muon evaluates no closure; call it without one.")
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is None:

@@ -127,7 +127,7 @@ class Pipeline:
             decision = self.policy.decide(facts)
             trail = trail.after("decide_prompt", {"action": decision.action.value})
             case = _Case(decision_id, request, asked, assessment, decision, datetime.now(UTC))
-            if decision.action >= Action.REVIEW:
+            if decision.action >= Action.REDACT:  # words cannot be pixelated: a person looks
                 raise self._refuse(case, assessment, decision, trail, seed=None)
 
             at("generate")

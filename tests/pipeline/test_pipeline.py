@@ -141,6 +141,16 @@ def test_what_redaction_cannot_mend_is_held_for_a_person(home: Home, tmp_path: P
         pipeline.run(ImageRequest(prompt="a letter"))
 
 
+def test_a_prompt_that_policy_would_redact_is_held_and_not_drawn(
+    home: Home, tmp_path: Path
+) -> None:
+    policy = policy_from(tmp_path, GUARDED.replace("stage: image", "stage: both"))
+    prompts = ScriptedPromptAssessor({"letter": {"privacy": 0.9}})
+    with pytest.raises(ReviewRequired, match="held for review"):
+        pipeline_of(home, policy=policy, prompts=prompts).run(ImageRequest(prompt="a letter"))
+    assert kinds(home) == ["refusal"]
+
+
 def test_label_puts_readable_words_on_the_picture(home: Home, tmp_path: Path) -> None:
     scripts = ({"likeness_deception": 0.9}, ())
     policy = policy_from(tmp_path, GUARDED)

@@ -43,6 +43,11 @@ _SHORT_PERIOD: Final = 4
 alike from top to bottom leave a pattern of this period; the aim must hold without it too."""
 
 
+_FEWEST_OF_A_KIND: Final = 2
+"""Bits of either value in a class of that period. In a class of one value (the first bit of each
+digit of deadbeef, say) nothing departs from the pattern, so it is no evidence for or against."""
+
+
 class Reading(NamedTuple):
     """``bits`` (L,) of 0 and 1 as the package's decoder gives them, and how likely it is that a
     picture without a mark looks as marked."""
@@ -66,11 +71,14 @@ def read(values: NDArray[np.float64], length: int, offsets: tuple[float, ...] = 
     angle = whole * (2.0 * np.pi / SCALE)
     sine = np.sin(angle)
     mean = np.cos(angle).mean(axis=0) + 1j * sine.mean(axis=0)
-    classes = mean.reshape(-1, _SHORT_PERIOD)
+    classes, told = mean.reshape(-1, _SHORT_PERIOD), bits.reshape(-1, _SHORT_PERIOD)
+    ones = told.sum(axis=0)
+    mixed = (ones >= _FEWEST_OF_A_KIND) & (ones <= len(told) - _FEWEST_OF_A_KIND)
+    departures = (classes - classes.mean(axis=0))[:, mixed].ravel()
     turns = [np.exp(-2j * np.pi * offset / SCALE) for offset in offsets]
     aim = max(
-        min(_aim(part * turn, bits) for turn in turns)
-        for part in (mean, (classes - classes.mean(axis=0)).ravel())
+        min(_aim(part * turn, of) for turn in turns)
+        for part, of in ((mean, bits), (departures, told[:, mixed].ravel()))
     )
     return Reading(bits, max(min(1.0, len(turns) * aim), _steadiness(sine)))
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance.watermark import presence
+from provenance.watermark import load_scheme, presence
 from provenance.watermark.presence import SCALE
+from tests.support.core import textured_picture
 
 TRIALS = 1500
 
@@ -77,3 +78,13 @@ def test_a_payload_that_repeats_within_itself_counts_once() -> None:
     assert runs("5344563253445632") <= 20, "those of one half"
     assert runs("ffffffff00000000") == 2
     assert runs("aaaaaaaaaaaaaaae") <= 4, "one bit out of step makes no new payload"
+
+
+@pytest.mark.parametrize(
+    "payload", ["deadbeefcafebabe", "0011223344556677", "0001020304050607", "0123456789abcdef"]
+)
+def test_a_payload_that_a_person_would_type_is_read_back(payload: str) -> None:
+    scheme = load_scheme("dwtDctSvd")
+    found = scheme.detect(scheme.embed(textured_picture("x", 512, 512, 3), bytes.fromhex(payload)))
+    assert found is not None
+    assert found.payload.hex() == payload

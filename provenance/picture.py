@@ -62,6 +62,7 @@ _DAMAGE: Final = (  # what Pillow's readers raise on damaged files; they have no
     TypeError,
     OverflowError,
     struct.error,
+    RuntimeError,  # of the AVIF decoder
 )
 
 

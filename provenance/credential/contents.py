@@ -13,13 +13,15 @@ from provenance.credential.credential import (
     Disclosures,
     IngredientState,
     StatedBinding,
+    Step,
 )
 from provenance.credential.manifest import DISCLOSURE
 
 Json = Mapping[str, object]
 
 MAX_TEXT = 200  # characters kept of anything stated
-MAX_LISTED = 100  # actions, bindings and manifests kept
+MAX_LISTED = 100  # actions, bindings, manifests and ingredients kept
+MAX_GENERATIONS = 8  # of ingredients of ingredients that are followed
 CONTENT_ID = re.compile(r"[0-9a-f]{16}")
 UNTRUSTED = "signingCredential.untrusted"
 
@@ -54,6 +56,7 @@ def contents_of(report: Json) -> Contents | None:
         )[:MAX_LISTED],
         soft_bindings=tuple(_soft_bindings(active))[:MAX_LISTED],
         disclosures=_disclosures(active, own),
+        lineage=_Lineage(manifests).step(label),
     )
 
 
@@ -146,6 +149,51 @@ def _ingredient_state(data: Json) -> IngredientState:
     if not codes:
         return IngredientState.TRUSTED if signed else IngredientState.UNSIGNED
     return IngredientState.VALID if codes == {UNTRUSTED} else IngredientState.INVALID
+
+
+class _Lineage:
+    """Follows ingredients to their own manifests: at most MAX_LISTED of them, each once on its way
+    up, so that a store whose manifests name one another ends."""
+
+    def __init__(self, manifests: Json) -> None:
+        self.manifests = manifests
+        self.left = MAX_LISTED
+
+    def step(self, label: str, above: tuple[str, ...] = (), taken: Step | None = None) -> Step:
+        """The picture of the manifest ``label``; ``taken`` is what was noted when it was used."""
+        manifest = _map(self.manifests.get(label))
+        claim, signature = _map(manifest.get("claim")), _map(manifest.get("signature"))
+        noted = taken or Step()
+        return noted.model_copy(
+            update={
+                "manifest": _clip(label),
+                "title": noted.title or _text(claim.get("dc:title")),
+                "generator": _generator(claim),
+                "signer": _text(signature.get("common_name")) or _text(signature.get("issuer")),
+                "actions": tuple(action.action for action in _actions(manifest))[:MAX_LISTED],
+                "ingredients": tuple(self._ingredients(manifest, (*above, label))),
+            }
+        )
+
+    def _ingredients(self, manifest: Json, above: tuple[str, ...]) -> Iterator[Step]:
+        for name, data in _assertions(manifest):
+            if not _base(name).startswith("c2pa.ingredient") or self.left <= 0:
+                continue
+            self.left -= 1
+            noted = Step(
+                title=_text(data.get("dc:title")),
+                relationship=_text(data.get("relationship")),
+                state=_ingredient_state(data),
+            )
+            label = _label(data.get("activeManifest", data.get("c2pa_manifest")))
+            known = label in self.manifests and label not in above
+            follow = known and len(above) < MAX_GENERATIONS
+            yield self.step(label, above, noted) if follow else noted
+
+
+def _label(reference: object) -> str:
+    """The label in a hashed URI such as self#jumbf=/c2pa/urn:c2pa:..."""
+    return (_text(_map(reference).get("url")) or "").rpartition("/")[2]
 
 
 def _disclosures(active: Json, actions: Sequence[Action]) -> Disclosures:

@@ -132,11 +132,31 @@ class Disclosures(Frozen):
     content_id: str | None = None
 
 
+class Step(Frozen):
+    """A picture in the history that a credential tells: the file's own, or one it was made from.
+
+    ``manifest``: label of its credential, None where it had none. ``relationship``: to the picture
+    made from it (parentOf, componentOf, inputTo), None for the file's own. ``state``: how its
+    credential stood when it was taken in, as the signer noted, None for the file's own.
+    ``actions``: names of what was done to make it.
+    """
+
+    manifest: str | None = None
+    title: str | None = None
+    generator: str | None = None
+    signer: str | None = None
+    relationship: str | None = None
+    state: IngredientState | None = None
+    actions: tuple[str, ...] = ()
+    ingredients: tuple["Step", ...] = ()
+
+
 class Contents(Frozen):
     """What the credential states. Believe it as far as its state goes.
 
     ``manifest``: label of the active manifest. ``history``: labels of all manifests in the store,
-    ingredients included. ``source_types``: every digitalSourceType in that history.
+    ingredients included; ``lineage``: the same as a tree. ``source_types``: every
+    digitalSourceType in that history.
     """
 
     manifest: str
@@ -147,6 +167,7 @@ class Contents(Frozen):
     source_types: tuple[str, ...] = ()
     soft_bindings: tuple[StatedBinding, ...] = ()
     disclosures: Disclosures = Disclosures()
+    lineage: Step = Step()
 
 
 class Credential(Frozen):

@@ -4,6 +4,8 @@
     ├── WrongUse
     │   ├── PictureInvalid        4 / 400   not a picture, truncated, or of a kind we do not read
     │   ├── PictureTooLarge       4 / 413   refused before decoding
+    │   ├── AddressRefused        2 / 400   an address that is not asked: not public, not http(s)
+    │   ├── FetchFailed           4 / 422   what lies at an address cannot be had within the limits
     │   ├── MarkInvalid           2 / 400   payload or picture unfit for the watermark scheme
     │   ├── HomeInvalid           2 / 500   a home that is missing, or already there
     │   ├── LedgerEntryNotFound   2 / 404
@@ -48,6 +50,20 @@ class PictureTooLarge(WrongUse):
     exit_code = 4
     http_status = 413
     code = "image_too_large"
+
+
+class AddressRefused(WrongUse):
+    """A web address that leads into a private network, or is of a form that is not fetched."""
+
+    code = "address_refused"
+
+
+class FetchFailed(WrongUse):
+    """No whole answer of an accepted kind came from an address within the limits."""
+
+    exit_code = 4
+    http_status = 422
+    code = "fetch_failed"
 
 
 class MarkInvalid(WrongUse):

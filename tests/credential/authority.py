@@ -1,12 +1,13 @@
 """A certificate authority that does as a test tells it: other purposes, times and names."""
 
+import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.x509.oid import NameOID, ObjectIdentifier
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from provenance.keys import KeySigner, TrustAnchors
 from provenance.keys.chain import CLAIM_SIGNING
@@ -39,6 +40,23 @@ class Authority:
         )
         return KeySigner(key, leaf.public_bytes(serialization.Encoding.PEM))
 
+    def web_server(self, address: str) -> tuple[bytes, bytes]:
+        """A certificate (PEM) for a web server at this IP address, and its key (PEM)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        leaf = self._issue(
+            self._name("web server"),
+            key.public_key(),
+            purposes=[ExtendedKeyUsageOID.SERVER_AUTH],
+            extensions=[name],
+        )
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return leaf.public_bytes(serialization.Encoding.PEM), secret
+
     def _name(self, role: str) -> x509.Name:
         return x509.Name(
             [
@@ -56,6 +74,7 @@ class Authority:
         purposes: Sequence[ObjectIdentifier] = (),
         starts: timedelta = -800 * DAY,
         ends: timedelta = 800 * DAY,
+        extensions: Sequence[x509.ExtensionType] = (),
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         usage = dict.fromkeys(
@@ -90,4 +109,6 @@ class Authority:
         )
         if purposes:
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
         return builder.sign(self.key, hashes.SHA256())

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,6 +29,7 @@ MAX_ID = 128  # characters
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")  # needs no escaping in JSON
 _KIND = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _SCALARS = {str, int, bool, type(None)}
 _NESTED = {dict, list}
 _PLAIN = _SCALARS | _NESTED
@@ -114,20 +116,42 @@ def canonical_body(kind: str, event_id: str, body: Mapping[str, Json]) -> str:
     """The body as it stands in a leaf. Raises ``EventInvalid`` if it cannot or may not."""
     if not isinstance(body, dict):
         raise EventInvalid(f"The body of {kind} is not a dictionary.")
-    most = MAX_LEAF_BYTES - len(event_id) - len(kind) - _LEAF_FRAME_BYTES
-    # Most bodies are flat and harmless; in a batch, all that follows would be half of the work.
-    if _SCALARS.issuperset(map(type, body.values())) and not one_is_personal(tuple(body)):
-        quick = _canonical_of_plain(body)
-        if quick is not None and len(quick) <= most and b"@" not in quick:
-            return quick.decode()
     text = canonical(body)
-    if len(text) > most:
+    if len(text) > _room(kind, event_id):
         raise EventInvalid(
             f"The body of {kind} takes {len(text)} bytes; a leaf holds {MAX_LEAF_BYTES}. "
             "Keep the bulk elsewhere and its SHA-256 here."
         )
     check_body(kind, text, body)
     return text.decode()
+
+
+def canonical_bodies(kind: str, event_id: str, bodies: Sequence[Mapping[str, Json]]) -> list[str]:
+    """``canonical_body`` of each, in a quarter of its time where all are flat and harmless.
+
+    ``event_id``: the longest of their ids. Raises as ``canonical_body``.
+    """
+    return _of_harmless(bodies, _room(kind, event_id)) or [
+        canonical_body(kind, event_id, body) for body in bodies
+    ]
+
+
+def _of_harmless(bodies: Sequence[Mapping[str, Json]], most: int) -> list[str] | None:
+    """Looks at all of them at once, in loops of C; None where any needs a look of its own."""
+    if set(map(type, bodies)) != {dict}:
+        return None
+    values = chain.from_iterable(body.values() for body in bodies)
+    if not _SCALARS.issuperset(map(type, values)):
+        return None
+    try:
+        # Decoded one by one: orjson's own results hold on to five times the memory they need.
+        texts = [orjson.dumps(body, option=_CANONICAL).decode() for body in bodies]
+    except orjson.JSONEncodeError:
+        return None
+    together = "".join(texts)
+    if "@" in together or not together.isascii() or max(map(len, texts)) > most:
+        return None
+    return None if one_is_personal(tuple(sorted(set(chain.from_iterable(bodies))))) else texts
 
 
 def leaf(at: str, body: str, event_id: str, kind: str, version: int) -> bytes:
@@ -138,6 +162,11 @@ def leaf(at: str, body: str, event_id: str, kind: str, version: int) -> bytes:
 
 
 _LEAF_FRAME_BYTES = len(leaf("2026-01-01T00:00:00.000000Z", "", "", "", FORMAT))
+
+
+def _room(kind: str, event_id: str) -> int:
+    """Bytes that a leaf has for its body."""
+    return MAX_LEAF_BYTES - _LEAF_FRAME_BYTES - len(event_id) - len(kind)
 
 
 def canonical(value: dict[str, Json]) -> bytes:
@@ -157,7 +186,7 @@ def canonical(value: dict[str, Json]) -> bytes:
 def _canonical_of_plain(value: dict[str, Json]) -> bytes | None:
     """The very bytes of rfc8785, ten times as fast, for most plain bodies; a test compares both."""
     try:
-        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+        text = orjson.dumps(value, option=_CANONICAL)
     except orjson.JSONEncodeError:  # rfc8785 may take it, or says why not in its own words
         return None
     return text if text.isascii() else None

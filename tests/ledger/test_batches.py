@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.errors import EventConflict, EventInvalid, LedgerKeyInvalid
-from provenance.ledger import Event, Ledger, LedgerKey, verify_inclusion
-from provenance.ledger.batch import MAX_EVENTS, prepare
-from provenance.ledger.event import canonical, draft
+from provenance.ledger import Event, Ledger, LedgerKey, journal, verify_inclusion
+from provenance.ledger.batch import MAX_EVENTS, lay_out, prepare
+from provenance.ledger.event import Draft, canonical, draft
 from provenance.ledger.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
 
 BODIES: list[dict[str, object]] = [{"number": i, "rule": "violence"} for i in range(700)]
@@ -98,15 +98,25 @@ _values = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allo
 _bodies = st.dictionaries(st.text(), _values | st.lists(_values, max_size=2), max_size=4)
 
 
-@given(_bodies)
-def test_a_body_is_taken_or_refused_in_a_batch_as_it_is_alone(body: dict[str, object]) -> None:
+@given(st.lists(_bodies, min_size=1, max_size=3))
+def test_bodies_are_taken_or_refused_in_a_batch_as_each_is_alone(
+    bodies: list[dict[str, object]],
+) -> None:
     try:
-        alone = draft(Event("test", body)).body
+        alone = [draft(Event("test", body)).body for body in bodies]
     except EventInvalid:
         with pytest.raises(EventInvalid):
-            prepare("b", "test", [body])
+            prepare("b", "test", bodies)
         return
-    assert prepare("b", "test", [body]).bodies == [alone] == [canonical(body).decode()]
+    assert prepare("b", "test", bodies).bodies == alone
+    assert alone == [canonical(body).decode() for body in bodies]
+
+
+def test_the_leaves_of_a_batch_are_those_of_single_events() -> None:
+    at = "2026-03-01T12:30:00.000000Z"
+    batch = prepare("b", "test", BODIES[:3])
+    alone = [Draft(Event("test", {}, batch.event_id(i)), batch.bodies[i]) for i in range(3)]
+    assert lay_out(batch, 7, at) == journal.lay_out(alone, 7, at)
 
 
 @given(st.lists(st.integers(1, 700), max_size=6))

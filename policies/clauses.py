@@ -16,8 +16,8 @@ from typing import Any
 from policies.decision import Because, Scalar
 from policies.errors import FactMissing
 from policies.facts import Facts
-from policies.fields import NOT_ASSESSED, SCORE_PREFIX
-from policies.language import CALIBRATED, All, AnyOf, Clause, Comparison, Not, Operator
+from policies.fields import FLAGGED, NOT_ASSESSED, SCORE_PREFIX
+from policies.language import CALIBRATED, All, AnyOf, Clause, Comparison, Not, Operator, spelt_out
 
 Verdict = bool | None
 Known = Mapping[str, object]
@@ -68,6 +68,8 @@ def compile_clause(clause: Clause, negated: bool = False) -> Test:
     match clause:
         case Not():
             return compile_clause(clause.clause, not negated)
+        case Comparison(field=field) if field == FLAGGED:
+            return compile_clause(spelt_out(clause), negated)
         case Comparison():
             op = clause.op.opposite if negated else clause.op
             if clause.limit == CALIBRATED and clause.field.startswith(SCORE_PREFIX):

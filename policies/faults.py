@@ -8,13 +8,17 @@ from pydantic_core import ErrorDetails
 
 from policies.errors import Problem
 from policies.fields import nearest
-from policies.language import All, AnyOf, Comparison, PolicyDocument, Rule
+from policies.language import All, AnyOf, Comparison, Rule, Service
 from policies.source import Source
+from policies.written import Changes, Override, PolicyFile
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _KEYS = frozenset({"not"}).union(
-    *(model.model_fields for model in (PolicyDocument, Rule, All, AnyOf, Comparison))
+    *(
+        model.model_fields
+        for model in (PolicyFile, Service, Override, Changes, Rule, All, AnyOf, Comparison)
+    )
 )
 
 

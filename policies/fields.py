@@ -13,6 +13,7 @@ from policies.categories import CATEGORIES
 
 SCORE_PREFIX = "score."
 NOT_ASSESSED = "not_assessed"
+FLAGGED = "flagged"
 
 
 class Kind(StrEnum):
@@ -45,6 +46,7 @@ FIELDS: dict[str, Field] = {
     for field in (
         *_SCORES,
         Field("score.unsafe", Kind.SCORE, "probability that any core category applies"),
+        Field(FLAGGED, Kind.SET, "the categories at or over the assessor's threshold", CATEGORIES),
         Field(NOT_ASSESSED, Kind.SET, "the categories that nobody assessed", CATEGORIES),
         Field("stage", Kind.TEXT, "what is being judged", ("prompt", "image")),
         Field("caller.role", Kind.TEXT, "role of the caller, such as user or moderator"),
@@ -62,12 +64,18 @@ FIELDS: dict[str, Field] = {
         Field("size.height", Kind.NUMBER, "height asked for, in pixels"),
         Field("size.pixels", Kind.NUMBER, "width times height"),
         Field("count", Kind.NUMBER, "number of pictures asked for"),
+        Field("asked.visible_label", Kind.FLAG, "the caller asked for a visible label"),
+        Field("quota.left", Kind.NUMBER, "pictures that the caller may still have in this period"),
+        Field("quota.share", Kind.NUMBER, "share of the period's quota that is used, 0 to 1"),
         Field("language", Kind.TEXT, "language of the prompt, ISO 639-1 code"),
         Field("prompt.characters", Kind.NUMBER, "length of the prompt in characters"),
         Field("prompt.obfuscated", Kind.FLAG, "the prompt hides words from a plain reader"),
         Field("match.known_content", Kind.FLAG, "the picture stands in a list of known content"),
         Field("match.list", Kind.TEXT, "name of the list that it stands in"),
         Field("match.distance", Kind.NUMBER, "bits in which the two fingerprints differ, 0 to 256"),
+        Field("memorised.match", Kind.FLAG, "the picture repeats one that the core learnt from"),
+        Field("memorised.dataset", Kind.TEXT, "name of the data set that holds the repeated one"),
+        Field("memorised.distance", Kind.NUMBER, "bits in which the two fingerprints differ"),
         Field("text.present", Kind.FLAG, "the picture holds legible text"),
         Field("text.lines", Kind.NUMBER, "lines of text read in the picture"),
         Field("qr.present", Kind.FLAG, "the picture holds a QR or bar code"),
@@ -76,7 +84,8 @@ FIELDS: dict[str, Field] = {
 }
 
 RESERVED: frozenset[str] = frozenset(name for name in FIELDS if name.startswith(SCORE_PREFIX)) | {
-    NOT_ASSESSED
+    FLAGGED,
+    NOT_ASSESSED,
 }
 """Fields that come from their own part of the facts and cannot be given under a dotted name."""
 

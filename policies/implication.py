@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from policies.clauses import RELATIONS
 from policies.decision import Scalar
-from policies.fields import FIELDS, Kind
+from policies.fields import FIELDS, FLAGGED, Kind
 from policies.language import (
     CALIBRATED,
     All,
@@ -22,6 +22,7 @@ from policies.language import (
     OnMissing,
     Operator,
     Rule,
+    spelt_out,
 )
 
 
@@ -61,6 +62,8 @@ def _tree(clause: Clause, negated: bool = False) -> _Tree:
     match clause:
         case Not():
             return _tree(clause.clause, not negated)
+        case Comparison(field=field) if field == FLAGGED:
+            return _tree(spelt_out(clause), negated)
         case Comparison():
             op = clause.op.opposite if negated else clause.op
             return _Leaf(clause.field, op, clause.limit)

@@ -7,6 +7,7 @@ fact that is missing. Pure.
 
 **Raising a score never weakens a decision.** This holds by construction: a score may only be
 compared with ``>=`` or ``>``, and under an odd number of ``not`` only with ``<`` or ``<=``.
+``flagged``, which follows from the scores, is held to the same.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from policies.categories import CATEGORIES
 from policies.decision import Action, Frozen, Obligation, Scalar
 from policies.facts import Stage
-from policies.fields import FIELDS, Field, Kind, nearest
+from policies.fields import FIELDS, FLAGGED, SCORE_PREFIX, Field, Kind, nearest
 
 CALIBRATED = "calibrated"
 """The limit that stands for the assessor's own threshold of the category."""
@@ -76,8 +77,10 @@ _EQUALITY = (Operator.EQUAL, Operator.UNEQUAL, Operator.IN, Operator.NOT_IN)
 _TAKE_LISTS = frozenset(
     {Operator.IN, Operator.NOT_IN, Operator.CONTAINS_ANY, Operator.CONTAINS_NONE}
 )
-RISING = frozenset({Operator.AT_LEAST, Operator.ABOVE})
-"""Operators that stay true when the value rises."""
+RISING = frozenset(
+    {Operator.AT_LEAST, Operator.ABOVE, Operator.CONTAINS, Operator.CONTAINS_ANY}
+)
+"""Operators that stay true when a score rises, or when a category is flagged besides."""
 
 OPERATORS: dict[Kind, tuple[Operator, ...]] = {
     Kind.SCORE: _ORDER,
@@ -114,11 +117,11 @@ class Comparison(Frozen):
         declared = FIELDS.get(self.field)
         if declared is None:
             hint = nearest(self.field, FIELDS)
-            raise _fault("field", f"no field {self.field!r}{hint}")
+            raise fault("field", f"no field {self.field!r}{hint}")
         allowed = OPERATORS[declared.kind]
         if self.op not in allowed:
             said = ", ".join(allowed)
-            raise _fault("op", f"{self.field} is a {declared.kind}; it takes {said}")
+            raise fault("op", f"{self.field} is a {declared.kind}; it takes {said}")
         _check_limit(declared, self.op, self.limit)
         return self
 
@@ -186,32 +189,34 @@ class Rule(Frozen):
             return {**given, "on_missing": OnMissing.MATCH if strict else OnMissing.SKIP}
         return given
 
-    @model_validator(mode="after")
-    def _monotone_in_scores(self) -> Self:
-        for path, comparison, negated in comparisons(self.when):
-            if FIELDS[comparison.field].kind is not Kind.SCORE:
-                continue
-            effective = comparison.op.opposite if negated else comparison.op
-            if effective not in RISING:
-                where = "under a not use < or <=" if negated else "use >= or > (or a not)"
-                raise _fault(
-                    ("when", *path, "op"),
-                    f"{'not ' * negated}{comparison.field} {comparison.op} ... would weaken the"
-                    f" decision when the score rises; {where}",
-                )
-        return self
+    @field_validator("when")
+    @classmethod
+    def _monotone_in_scores(cls, given: Clause) -> Clause:
+        return monotone(given)
 
     def applies_at(self, stage: Stage) -> bool:
         """Whether the rule is evaluated at ``stage``."""
         return self.stage in (stage, "both")
 
 
-class PolicyDocument(Frozen):
-    """A whole policy.
+class Service(Frozen):
+    """A line of law that the policy serves: ``by`` which obligations and rules, and how in words.
+
+    ``line`` is an identifier of docs/verify.md. To serve a line is not to comply with it.
+    """
+
+    line: Annotated[str, Constrained(pattern=r"^[A-Z]{2}-[A-Z][0-9]{1,2}$")]
+    by: Annotated[tuple[str, ...], Constrained(min_length=1, max_length=MAX_CLAUSES)]
+    how: Prose
+
+
+class Head(Frozen):
+    """What a policy says besides its rules.
 
     ``applies`` says in words for whom and where it is meant; it is shown, never evaluated.
     ``requires``: the categories that must be assessed before a core whose domain is open.
     ``obligations``: due for whatever is delivered, whichever rule fired.
+    ``serves``: the lines of law that it was written for; shown, never evaluated.
     """
 
     name: Name
@@ -220,23 +225,72 @@ class PolicyDocument(Frozen):
     applies: Prose
     requires: Names = frozenset()
     obligations: Obligations = frozenset()
-    rules: Annotated[tuple[Rule, ...], Constrained(min_length=1, max_length=MAX_RULES)]
+    serves: tuple[Service, ...] = ()
 
     @field_validator("requires")
     @classmethod
     def _known_categories(cls, given: frozenset[str]) -> frozenset[str]:
         for category in sorted(given - set(CATEGORIES)):
-            raise _fault((), f"no category {category!r}{nearest(category, CATEGORIES)}")
+            raise fault((), f"no category {category!r}{nearest(category, CATEGORIES)}")
         return given
 
-    @model_validator(mode="after")
-    def _one_rule_an_id(self) -> Self:
-        seen: set[str] = set()
-        for position, rule in enumerate(self.rules):
-            if rule.id in seen:
-                raise _fault(("rules", position, "id"), f"a second rule {rule.id!r}")
-            seen.add(rule.id)
-        return self
+
+class PolicyDocument(Head):
+    """A whole policy, with every rule that is in force: what ``policies.inclusion`` makes of a
+    file and the files that it includes."""
+
+    rules: Annotated[tuple[Rule, ...], Constrained(min_length=1, max_length=MAX_RULES)]
+
+    @field_validator("rules")
+    @classmethod
+    def _one_rule_an_id(cls, given: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        return one_rule_an_id(given)
+
+
+def one_rule_an_id(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """``rules`` themselves. Raises at the second of two that have one id."""
+    seen: set[str] = set()
+    for position, rule in enumerate(rules):
+        if rule.id in seen:
+            raise fault((position, "id"), f"a second rule {rule.id!r}")
+        seen.add(rule.id)
+    return rules
+
+
+def monotone(clause: Clause) -> Clause:
+    """``clause`` itself. Raises at a comparison that would weaken when a score rises."""
+    for path, comparison, negated in comparisons(clause):
+        if FIELDS[comparison.field].kind is not Kind.SCORE and comparison.field != FLAGGED:
+            continue
+        effective = comparison.op.opposite if negated else comparison.op
+        if effective not in RISING:
+            rising = sorted(
+                (op.opposite if negated else op)
+                for op in OPERATORS[FIELDS[comparison.field].kind]
+                if op in RISING
+            )
+            where = "under a not use" if negated else "use"
+            raise fault(
+                (*path, "op"),
+                f"{'not ' * negated}{comparison.field} {comparison.op} ... would weaken the"
+                f" decision when the score rises; {where} {' or '.join(rising)}",
+            )
+    return clause
+
+
+def spelt_out(comparison: Comparison) -> Clause:
+    """``flagged contains_any [a, b]`` as ``score.a`` or ``score.b`` over its threshold; any other
+    comparison as it is. So a category that nobody scored leaves it open, and never false."""
+    if comparison.field != FLAGGED:
+        return comparison
+    limit = comparison.limit if isinstance(comparison.limit, tuple) else (comparison.limit,)
+    over = AnyOf(
+        any=tuple(
+            Comparison(field=f"{SCORE_PREFIX}{one}", op=Operator.AT_LEAST, limit=CALIBRATED)
+            for one in limit
+        )
+    )
+    return over if comparison.op in RISING else Not.model_validate({"not": over})
 
 
 def comparisons(
@@ -260,11 +314,11 @@ def comparisons(
 def _check_limit(field: Field, op: Operator, limit: Scalar | tuple[Scalar, ...]) -> None:
     if field.kind is Kind.FLAG:
         if limit is not None:
-            raise _fault("limit", f"{op} takes no limit")
+            raise fault("limit", f"{op} takes no limit")
         return
     if op in _TAKE_LISTS:
         if not isinstance(limit, tuple) or not 1 <= len(limit) <= MAX_CLAUSES:
-            raise _fault("limit", f"{op} takes a list of 1 to {MAX_CLAUSES} values")
+            raise fault("limit", f"{op} takes a list of 1 to {MAX_CLAUSES} values")
         for value in limit:
             _check_value(field, value)
         return
@@ -274,15 +328,15 @@ def _check_limit(field: Field, op: Operator, limit: Scalar | tuple[Scalar, ...])
 def _check_value(field: Field, value: Scalar | tuple[Scalar, ...]) -> None:
     if field.kind is Kind.SCORE:
         if value != CALIBRATED and not (_is_number(value) and 0 <= value <= 1):
-            raise _fault("limit", f"a score's limit is a number from 0 to 1, or {CALIBRATED}")
+            raise fault("limit", f"a score's limit is a number from 0 to 1, or {CALIBRATED}")
     elif field.kind is Kind.NUMBER:
         if not _is_number(value):
-            raise _fault("limit", f"{field.name} is compared with a number, not {value!r}")
+            raise fault("limit", f"{field.name} is compared with a number, not {value!r}")
     elif not isinstance(value, str):
-        raise _fault("limit", f"{field.name} is compared with a text, not {value!r}; quote it")
+        raise fault("limit", f"{field.name} is compared with a text, not {value!r}; quote it")
     elif field.choices and value not in field.choices:
         hint = nearest(value, field.choices)
-        raise _fault("limit", f"{field.name} is never {value!r}{hint}")
+        raise fault("limit", f"{field.name} is never {value!r}{hint}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -290,7 +344,8 @@ def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and type(value) is not bool and abs(value) <= MAX_NUMBER
 
 
-def _fault(at: str | tuple[str | int, ...], message: str) -> PydanticCustomError:
+def fault(at: str | tuple[str | int, ...], message: str) -> PydanticCustomError:
+    """An error of a validator that stands at ``at`` below the value that is validated."""
     path = (at,) if isinstance(at, str) else at
     # The message goes in as a value: pydantic would read braces in it as a template.
     return PydanticCustomError("meaning", "{said}", {"said": message, "at": path})

@@ -3,14 +3,17 @@
 from importlib.resources import files
 from pathlib import Path
 
-from policies.errors import PolicyNotFound, PolicyUnreadable
+from policies.errors import PolicyInvalid, PolicyNotFound, PolicyUnreadable, Problem
 from policies.faults import model_of
 from policies.fields import nearest
+from policies.inclusion import Effective, effective
 from policies.language import PolicyDocument
 from policies.policy import Policy
 from policies.source import MAX_BYTES, Source, read_source
+from policies.written import PolicyFile
 
 SUFFIXES = (".yaml", ".yml")
+MAX_DEPTH = 8  # files that include one another
 
 
 def load_policy(name_or_path: str | Path) -> Policy:
@@ -19,7 +22,13 @@ def load_policy(name_or_path: str | Path) -> Policy:
     Raises PolicyNotFound, which lists the packs; PolicyInvalid, which tells line and column of
     every fault; PolicyUnreadable when the system refuses the file.
     """
-    return Policy(document_of(read_policy(name_or_path)))
+    return Policy(load_effective(name_or_path).document)
+
+
+def load_effective(name_or_path: str | Path) -> Effective:
+    """The same with its history: what it includes, and where each rule comes from."""
+    path = policy_path(name_or_path)
+    return _joined(read_file(path), path.parent, (path.resolve(),))
 
 
 def list_policies() -> tuple[Policy, ...]:
@@ -54,11 +63,6 @@ def policy_path(name_or_path: str | Path) -> Path:
     return packs_folder() / f"{given}.yaml"
 
 
-def read_policy(name_or_path: str | Path) -> Source:
-    """The text of a policy as data with places, not yet checked for meaning."""
-    return read_file(policy_path(name_or_path))
-
-
 def read_file(path: Path) -> Source:
     """A YAML file as data with places. Raises PolicyInvalid, PolicyUnreadable."""
     try:
@@ -72,5 +76,35 @@ def read_file(path: Path) -> Source:
 
 
 def document_of(source: Source) -> PolicyDocument:
-    """The policy that ``source`` says. Raises PolicyInvalid with every fault and its place."""
-    return model_of(PolicyDocument, source)
+    """The policy that a text says, which may include packs alone.
+
+    Raises PolicyInvalid with every fault and its place.
+    """
+    return _joined(source, None, ()).document
+
+
+def _joined(source: Source, folder: Path | None, above: tuple[Path, ...]) -> Effective:
+    """``folder``: of the file; ``above``: the files that are being read, outermost first."""
+    file = model_of(PolicyFile, source)
+    includes, problems = [], []
+    for position, name in enumerate(file.includes):
+        try:
+            path = _included(name, folder, above)
+            includes.append(_joined(read_file(path), path.parent, (*above, path.resolve())))
+        except (PolicyInvalid, PolicyNotFound) as error:
+            place = source.place(("includes", position))
+            problems.append(Problem(*place, f"{name!r} cannot be included: {error}"))
+    if problems:
+        raise source.invalid(problems)
+    return effective(source, file, includes)
+
+
+def _included(name: str, folder: Path | None, above: tuple[Path, ...]) -> Path:
+    if folder is None and name.endswith(SUFFIXES):
+        raise PolicyNotFound("a text that is no file can include packs only")
+    path = policy_path(folder / name if folder and name.endswith(SUFFIXES) else name)
+    if path.resolve() in above:
+        raise PolicyInvalid("it includes itself, at once or by way of others")
+    if len(above) >= MAX_DEPTH:
+        raise PolicyInvalid(f"files include one another more than {MAX_DEPTH} deep")
+    return path

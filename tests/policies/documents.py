@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from policies.categories import CATEGORIES
 from policies.decision import Action, Obligation
 from policies.facts import Facts
-from policies.fields import FIELDS, RESERVED, Field, Kind
+from policies.fields import FIELDS, FLAGGED, RESERVED, Field, Kind
 from policies.language import CALIBRATED, OPERATORS, RISING, OnMissing, Operator, PolicyDocument
 from policies.policy import Policy
 
@@ -16,7 +16,7 @@ SCORED = (*CATEGORIES, "unsafe")
 Names = tuple[str, ...]
 # Half of the comparisons are on scores, as in real policies.
 ALL_FIELDS: Names = (*FIELDS, *(f"score.{category}" for category in SCORED))
-FEW_FIELDS: Names = ("count", "core.domain", "score.violence", "not_assessed")
+FEW_FIELDS: Names = ("count", "core.domain", "score.violence", "flagged", "not_assessed")
 """So few that rules of one document often speak of the same."""
 
 probabilities = st.floats(0.0, 1.0) | st.sampled_from([0.0, 0.2, 0.5, 1.0])
@@ -49,7 +49,7 @@ def comparisons(draw: st.DrawFn, names: Names, negated: bool = False) -> dict[st
     ops = [
         op
         for op in OPERATORS[field.kind]
-        if field.kind is not Kind.SCORE or ((op in RISING) is not negated)
+        if (field.kind is not Kind.SCORE and name != FLAGGED) or ((op in RISING) is not negated)
     ]
     op = draw(st.sampled_from(ops))
     if field.kind is Kind.FLAG:

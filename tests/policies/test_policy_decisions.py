@@ -97,6 +97,17 @@ def test_whatever_fired_gives_reasons_that_hold(drawn: dict[str, Any], asked: Fa
             assert policy(document(again)).decide(asked).action is Action.BLOCK
 
 
+def flagged(op: str, limit: Any, asked: Facts) -> bool | None:
+    """Whether one of the categories named is over its threshold; open while one was not scored."""
+    named = [limit] if isinstance(limit, str) else limit
+    over = [
+        asked.scores[one] >= asked.thresholds[one] if one in asked.scores else None
+        for one in named
+    ]
+    held = True if True in over else None if None in over else False
+    return held if op in ("contains", "contains_any") or held is None else not held
+
+
 def truth(clause: Clause, asked: Facts) -> bool | None:
     """The meaning of a clause, by the book: Kleene's tables, and no negation pushed anywhere."""
     match clause:
@@ -109,6 +120,8 @@ def truth(clause: Clause, asked: Facts) -> bool | None:
         case AnyOf():
             parts = [truth(part, asked) for part in clause.any]
             return True if True in parts else None if None in parts else False
+    if clause.field == "flagged":
+        return flagged(clause.op, clause.limit, asked)
     given = {**asked.fields, "stage": asked.stage, "not_assessed": asked.not_assessed}
     given |= {f"score.{category}": score for category, score in asked.scores.items()}
     value: Any = given.get(clause.field)
@@ -315,6 +328,7 @@ def test_a_category_that_nobody_knows_cannot_pass_for_not_assessed() -> None:
         ("core.domain", "ajar", "not one of open, closed"),
         ("score.violence", 0.0, "comes from the assessment"),
         ("not_assessed", None, "comes from the assessment"),
+        ("flagged", None, "comes from the assessment"),
         ("stage", "image", "fields say stage"),
     ],
 )

@@ -11,9 +11,11 @@ from policies.cases import Cases
 from policies.decision import Action, Obligation
 from policies.faults import model_of
 from policies.fields import FIELDS
-from policies.language import OPERATORS, OnMissing, Operator, PolicyDocument, Rule
+from policies.language import OPERATORS, OnMissing, Operator, Rule
+from policies.load import MAX_DEPTH as MAX_INCLUDE_DEPTH
 from policies.load import document_of, pack_names
 from policies.source import MAX_BYTES, MAX_DEPTH, read_source
+from policies.written import MAX_INCLUDES, Changes, PolicyFile
 
 DOCS = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
@@ -66,8 +68,9 @@ def test_every_finding_of_the_lint_is_documented() -> None:
 
 def test_every_key_is_documented() -> None:
     keys = DOCS.split("The keys of a document are ")[1].split("Any other key")[0]
+    assert set(re.findall(r"set: \{(\w+)", DOCS)) <= set(Changes.model_fields)
     named = re.findall(r"`([a-z_]+)`", keys)
-    assert named == [*PolicyDocument.model_fields, *Rule.model_fields]
+    assert named == [*PolicyFile.model_fields, *Rule.model_fields]
 
 
 @pytest.mark.parametrize(
@@ -81,11 +84,15 @@ def test_errors_are_documented_with_their_codes(name: str) -> None:
 def test_limits_and_packs_are_documented() -> None:
     assert f"{MAX_BYTES:,} bytes" in DOCS
     assert f"{MAX_DEPTH} nested levels" in DOCS
+    assert f"{MAX_INCLUDE_DEPTH} deep, {MAX_INCLUDES} in one file" in DOCS
     for pack in pack_names():
         assert f"`{pack}`" in DOCS
 
 
 def test_the_examples_load() -> None:
-    document, cases = BLOCKS
+    document, including, cases = BLOCKS
     assert document_of(read_source(document, "gallery.yaml")).name == "gallery"
+    night = {rule.id: rule for rule in document_of(read_source(including, "night.yaml")).rules}
+    assert night["likeness-deception"].action is Action.BLOCK
+    assert "injection-evasion" not in night
     assert model_of(Cases, read_source(cases, "own.yaml")).cases

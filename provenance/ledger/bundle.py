@@ -110,8 +110,7 @@ class Bundle(Frozen):
                 f"The entry is not the one that stands at index {self.index} of "
                 f"{checkpoint.origin}: its path does not lead to the signed root."
             )
-        note = notes.parse(self.checkpoint)
-        found = (witness.find(note) for witness in witnesses)
+        found = [witness.find(notes.parse(self.checkpoint)) for witness in witnesses]
         return Attested(checkpoint, tuple(word for word in found if word is not None))
 
 

@@ -27,25 +27,27 @@ class Checkpoint(Frozen):
     @classmethod
     def parse(cls, note: str) -> "Checkpoint":
         """Read a note without believing it: signatures are not checked here."""
-        origin, size, root = _first_lines(notes.parse(note))
-        try:
-            digest = base64.b64decode(root, validate=True)
-        except ValueError:
-            raise ProofInvalid("The root in the checkpoint is not base64.") from None
-        if len(digest) != HASH_BYTES:
-            raise ProofInvalid("The root in the checkpoint is not a SHA-256 hash.")
-        return cls(origin=origin, size=size, root=digest.hex(), note=note)
+        return cls._of(notes.parse(note), note)
 
     @classmethod
     def verified(cls, note: str, verifier: Verifier) -> "Checkpoint":
         """Read a note and check that ``verifier`` signed it. Raises ``ProofInvalid``."""
-        checkpoint = cls.parse(note)
-        verifier.check(notes.parse(note))
+        parsed = notes.parse(note)
+        checkpoint = cls._of(parsed, note)
+        verifier.check(parsed)
         if checkpoint.origin != verifier.name:
             raise ProofInvalid(
                 f"The checkpoint is of the ledger {checkpoint.origin}, not of {verifier.name}."
             )
         return checkpoint
+
+    @classmethod
+    def _of(cls, parsed: Note, note: str) -> "Checkpoint":
+        origin, size, root = _first_lines(parsed)
+        digest = notes.decode_base64(root, "The root in the checkpoint")
+        if len(digest) != HASH_BYTES:
+            raise ProofInvalid("The root in the checkpoint is not a SHA-256 hash.")
+        return cls(origin=origin, size=size, root=digest.hex(), note=note)
 
     @staticmethod
     def size_in(note: Note) -> int:

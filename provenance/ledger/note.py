@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -26,6 +27,7 @@ PUBLIC_KEY_BYTES = 32
 MAX_NOTE_BYTES = 1 << 20  # far above what 16 witnesses need, far below what hurts
 MAX_SIGNATURES = 100  # as in Go's sumdb/note; the specification asks for at least 16
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # all but the newline
+_NAME = re.compile(r"[^\s+\x00-\x1f]+")
 _SIGNATURE_LINE = "— "  # em dash (U+2014) and a space
 
 
@@ -64,7 +66,7 @@ def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
 
 def is_key_name(name: str) -> bool:
     """Whether ``name`` may name a key: not empty, no Unicode space, no control, no plus."""
-    return bool(name) and not any(c.isspace() or c == "+" or ord(c) < 0x20 for c in name)
+    return _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,19 @@ class VerifierKey:
             raise ProofInvalid(
                 f"The note carries no signature of {self.name} with key {own_id.hex()}."
             )
-        public = Ed25519PublicKey.from_public_bytes(self.public)
         for line in own:
             try:
-                public.verify(line.signature, note.text.encode())
+                _verify(self.public, line.signature, note.text)
             except InvalidSignature:
                 raise ProofInvalid(
                     f"The signature of {self.name} does not fit the note's text."
                 ) from None
+
+
+@lru_cache(maxsize=64)  # many proofs rest on one checkpoint; only what verified is remembered
+def _verify(public: bytes, signature: bytes, text: str) -> None:
+    """Check an Ed25519 signature. Raises ``InvalidSignature``."""
+    Ed25519PublicKey.from_public_bytes(public).verify(signature, text.encode())
 
 
 def write_key(name: str, public: bytes, kind: bytes) -> str:
@@ -118,7 +125,7 @@ def read_key(text: str, kind: bytes) -> tuple[str, bytes]:
     """Name and public key of ``name+hash+base64``. Raises ``ProofInvalid``."""
     name, _, rest = text.strip().partition("+")
     stated_id, _, encoded = rest.partition("+")
-    material = _decode(encoded, "The verifier key")
+    material = decode_base64(encoded, "The verifier key")
     public = material[1:]
     if material[:1] != kind or len(public) != PUBLIC_KEY_BYTES:
         raise ProofInvalid(
@@ -170,14 +177,15 @@ def _signature(line: str) -> Signature:
     name, space, encoded = line.removeprefix(_SIGNATURE_LINE).partition(" ")
     if not line.startswith(_SIGNATURE_LINE) or not space or not is_key_name(name):
         raise ProofInvalid("A signature line of the note is malformed.")
-    blob = _decode(encoded, "A signature of the note")
+    blob = decode_base64(encoded, "A signature of the note")
     if len(blob) <= KEY_ID_BYTES:
         raise ProofInvalid("A signature of the note is too short.")
     return Signature(name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:])
 
 
-def _decode(encoded: str, what: str) -> bytes:
+def decode_base64(encoded: str, what: str) -> bytes:
+    """The bytes. Raises ``ProofInvalid`` that names ``what`` was to be read."""
     try:
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
+        return binascii.a2b_base64(encoded, strict_mode=True)
+    except ValueError:
         raise ProofInvalid(f"{what} is not base64.") from None

@@ -20,7 +20,7 @@ from provenance.ledger.merkle import (
     leaf_hash,
     root_from_inclusion,
 )
-from provenance.ledger.note import Verifier, VerifierKey
+from provenance.ledger.note import Verifier, VerifierKey, decode_base64
 
 MAX_PATH = 64  # levels of a tree; 2**64 entries never come
 
@@ -104,10 +104,7 @@ def encode_path(path: Sequence[bytes]) -> tuple[str, ...]:
 
 def decode_path(path: Sequence[str]) -> list[bytes]:
     """Hashes out of a proof. Raises ``ProofInvalid``."""
-    try:
-        hashes = [base64.b64decode(digest, validate=True) for digest in path]
-    except ValueError:
-        raise ProofInvalid("A hash of the path is not base64.") from None
+    hashes = [decode_base64(digest, "A hash of the path") for digest in path]
     if any(len(digest) != HASH_BYTES for digest in hashes):
         raise ProofInvalid("A hash of the path is not a SHA-256 hash.")
     return hashes

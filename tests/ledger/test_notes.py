@@ -76,6 +76,24 @@ def test_a_changed_character_of_a_checkpoint_is_found(data: st.DataObject) -> No
     assert (read.size, read.root) == (12345, bytes(range(32)).hex())
 
 
+def test_what_verified_once_vouches_for_no_other_text_key_or_signature() -> None:
+    key, other = LedgerKey.generate("a.test/log"), LedgerKey.generate("a.test/log")
+    good = notes.parse(key.sign_checkpoint(7, bytes(32)).note)
+    (line,) = good.signatures
+    key.public.check(good)
+    forged = line._replace(signature=bytes(64))
+    foreign = line._replace(key_id=other.public.key_id)
+    for _ in range(2):  # a refusal is not remembered as anything else
+        for public, wrong in (
+            (key.public, good._replace(text=good.text.replace("7", "8"))),
+            (key.public, good._replace(signatures=(forged,))),
+            (other.public, good._replace(signatures=(foreign,))),
+        ):
+            with pytest.raises(ProofInvalid, match="does not fit"):
+                public.check(wrong)
+    key.public.check(good)
+
+
 def test_signatures_of_strangers_are_passed_over() -> None:
     ours, witness = LedgerKey.generate("log.test"), LedgerKey.generate("witness.test")
     note = notes.parse(ours.sign_checkpoint(1, bytes(32)).note)

@@ -22,7 +22,7 @@ def context(anchors: TrustAnchors) -> "c2pa.Context":
     trust: dict[str, object] = {
         "trust_config": "".join(sorted(f"{purpose.dotted_string}\n" for purpose in CLAIM_PURPOSES))
     }
-    if anchors.certificates:
+    if anchors.pem:
         trust["trust_anchors"] = anchors.pem
     settings = {
         "version": 1,

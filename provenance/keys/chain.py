@@ -5,7 +5,7 @@ signer, and cannot be asked about another moment than now. A signer counts as tr
 both say so (see provenance.credential.read).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,16 +62,32 @@ class ChainFinding:
 def check_chain(
     chain: Sequence[x509.Certificate], anchors: TrustAnchors, at: datetime
 ) -> ChainFinding:
-    """Judge a chain, the leaf first, at the moment ``at`` (aware).
+    """Judge a claim signer's chain, the leaf first, at the moment ``at`` (aware).
 
     Only the first MAX_CHAIN certificates count. Certificates that do not parse are problems, never
     errors.
     """
+    return _judged(chain, anchors.certificates, at, _may_sign_claims)
+
+
+def check_time_stamping_chain(
+    chain: Sequence[x509.Certificate], anchors: TrustAnchors, at: datetime
+) -> ChainFinding:
+    """As ``check_chain`` of a time stamping authority: other anchors, another purpose."""
+    return _judged(chain, anchors.time_stamping, at, _may_stamp_times)
+
+
+def _judged(
+    chain: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
+    at: datetime,
+    may: Callable[[x509.Certificate], bool],
+) -> ChainFinding:
     if not chain:
         return ChainFinding((NO_ANCHOR,))
     leaf, others = chain[0], chain[1:MAX_CHAIN]
     try:
-        purpose_ok = _may_sign_claims(leaf)
+        purpose_ok = may(leaf)
         path, anchor = _path_to_anchor(leaf, others, anchors)
         in_time = all(c.not_valid_before_utc <= at <= c.not_valid_after_utc for c in path)
     except MALFORMED:
@@ -91,23 +107,33 @@ def is_development(certificate: x509.Certificate) -> bool:
 
 
 def _may_sign_claims(leaf: x509.Certificate) -> bool:
-    try:
-        purposes = set(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except x509.ExtensionNotFound:
-        return False
+    purposes = _purposes(leaf)
     return bool(purposes & CLAIM_PURPOSES) and not purposes & EXCLUSIVE_PURPOSES
 
 
+def _may_stamp_times(leaf: x509.Certificate) -> bool:
+    return _purposes(leaf) == {ExtendedKeyUsageOID.TIME_STAMPING}  # RFC 3161, section 2.3
+
+
+def _purposes(leaf: x509.Certificate) -> set[ObjectIdentifier]:
+    try:
+        return set(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return set()
+
+
 def _path_to_anchor(
-    leaf: x509.Certificate, others: Sequence[x509.Certificate], anchors: TrustAnchors
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
 ) -> tuple[list[x509.Certificate], x509.Certificate | None]:
     """The certificates from the leaf up to but without the anchor, and the anchor if reached."""
     path, unused = [leaf], list(others)
     while True:
         below = path[-1]
-        if below in anchors.certificates:
+        if below in anchors:
             return path, below
-        for anchor in anchors.certificates:
+        for anchor in anchors:
             if _issued(anchor, below, intermediates=len(path) - 1):
                 return path, anchor
         issuer = next((c for c in unused if _issued(c, below, intermediates=len(path) - 1)), None)

@@ -11,14 +11,18 @@ from cryptography.hazmat.primitives import serialization
 from provenance.errors import HomeInvalid
 
 ROOT_FILE = "root.pem"
+TIME_STAMPING = "time-stamping:"  # before the name of a file of TSA anchors
 MAX_TRUST_LIST_BYTES = 16 * 1024 * 1024  # the official C2PA lists are under 1 MB
 
 
 @dataclass(frozen=True)
 class TrustAnchors:
-    """Root or intermediate certificates that may vouch for a signer of claims. May be empty."""
+    """``certificates``: roots, intermediates or single leaves that may vouch for a signer of
+    claims. ``time_stamping``: those that may vouch for a time stamping authority, and for nothing
+    else: each of C2PA's lists has a kind, and is believed only for that. Both may be empty."""
 
     certificates: tuple[x509.Certificate, ...] = ()
+    time_stamping: tuple[x509.Certificate, ...] = ()
 
     @classmethod
     def from_pem(cls, data: bytes) -> "TrustAnchors":
@@ -34,30 +38,44 @@ class TrustAnchors:
             ) from error
 
     def __or__(self, other: "TrustAnchors") -> "TrustAnchors":
-        return TrustAnchors(tuple(dict.fromkeys(self.certificates + other.certificates)))
-
-    @cached_property
-    def pem(self) -> str:
-        return "".join(
-            certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
-            for certificate in self.certificates
+        return TrustAnchors(
+            tuple(dict.fromkeys(self.certificates + other.certificates)),
+            tuple(dict.fromkeys(self.time_stamping + other.time_stamping)),
         )
 
     @cached_property
+    def pem(self) -> str:
+        """All anchors, of both kinds, without their kind: c2pa-rs does not tell them apart."""
+        return _pem(self.certificates) + _pem(self.time_stamping)
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of the anchors as PEM, so that a report can say which ones it used."""
-        return hashlib.sha256(self.pem.encode("ascii")).hexdigest()
+        """SHA-256 (hex) of the anchors and their kinds, so that a report can say which it used."""
+        listed = _pem(self.certificates) + "\n" * bool(self.time_stamping)
+        return hashlib.sha256((listed + _pem(self.time_stamping)).encode("ascii")).hexdigest()
+
+
+def _pem(certificates: tuple[x509.Certificate, ...]) -> str:
+    return "".join(
+        certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+        for certificate in certificates
+    )
 
 
 def load_trust(path: Path) -> TrustAnchors:
     """Anchors from a PEM file, or from the ``root.pem`` of a directory of keys.
 
-    Raises HomeInvalid when the file is missing or holds no certificate.
+    They vouch for signers of claims; written as ``time-stamping:FILE``, for time stamping
+    authorities instead. Raises HomeInvalid when the file is missing or holds no certificate.
     """
+    named = str(path)
+    for_time = named.startswith(TIME_STAMPING)
+    path = Path(named.removeprefix(TIME_STAMPING))
     file = path / ROOT_FILE if path.is_dir() else path
     try:
-        return TrustAnchors.from_pem(file.read_bytes())
+        anchors = TrustAnchors.from_pem(file.read_bytes())
     except OSError as error:
         raise HomeInvalid(
             f"no trust anchors at {file} ({error.strerror}); make a home with: wardmark init"
         ) from error
+    return TrustAnchors(time_stamping=anchors.certificates) if for_time else anchors

@@ -10,11 +10,13 @@ from provenance.ledger.note import Verifier, VerifierKey
 from provenance.ledger.rotation import FIELD, KIND, KeyHistory
 
 _c = tables.checkpoint.c
+# Built once: each append runs it, and building it costs as much as running it.
+_LAST = select(_c.note).order_by(_c.size.desc()).limit(1)
 
 
 def last_note(connection: Connection) -> str | None:
     """The last checkpoint as it is stored, unchecked; None while the ledger is empty."""
-    return connection.execute(select(_c.note).order_by(_c.size.desc()).limit(1)).scalar()
+    return connection.execute(_LAST).scalar()
 
 
 def keys(connection: Connection, trusted: VerifierKey) -> KeyHistory:

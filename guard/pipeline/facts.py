@@ -13,6 +13,7 @@ def facts_of(
     caller: Caller,
     core: CoreInfo | None = None,
     asked: GenerationRequest | None = None,
+    visible_label: bool | None = None,
 ) -> Facts:
     """Facts of one request at the stage that ``assessment`` speaks of.
 
@@ -25,7 +26,10 @@ def facts_of(
         "caller.region": caller.region,
         "caller.age_verified": caller.age_verified,
         "language": assessment.language,
+        "asked.visible_label": visible_label,
     }
+    if caller.quota is not None:
+        known |= {"quota.left": caller.quota.left, "quota.share": caller.quota.share}
     if core is not None:
         known |= {"core.name": core.name, "core.domain": core.domain}
     if asked is not None:

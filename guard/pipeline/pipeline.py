@@ -22,6 +22,7 @@ from guard.errors import (
     SafetyUnavailable,
 )
 from guard.generation import Core, GenerationRequest
+from guard.pipeline.account import Judgement
 from guard.pipeline.admit import admit
 from guard.pipeline.facts import facts_of
 from guard.pipeline.label import draw_label
@@ -29,6 +30,7 @@ from guard.pipeline.redact import redact
 from guard.pipeline.release import Draft, Provenance, Released, release
 from guard.pipeline.request import ImageRequest
 from guard.pipeline.trail import DISCHARGES, Trail
+from policies.candidate import Candidate
 from policies.categories import CATEGORIES
 from policies.decision import Action, Decision, Obligation
 from policies.errors import Refused, WardmarkError
@@ -69,14 +71,16 @@ class _Case:
     decision_id: str
     request: ImageRequest
     asked: GenerationRequest
-    prompt_assessment: Assessment
-    prompt_decision: Decision
+    prompt: Judgement
     created_at: datetime
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A core between its guards. Building one checks that the policy can be kept here."""
+    """A core between its guards. Building one checks that the policy can be kept here.
+
+    ``candidate``: a policy on trial, which is asked and recorded and has no say.
+    """
 
     core: Core
     prompt_assessor: PromptAssessor
@@ -84,6 +88,7 @@ class Pipeline:
     policy: Policy
     provenance: Provenance
     commitment_key: bytes
+    candidate: Candidate | None = None
 
     def __post_init__(self) -> None:
         document = self.policy.document
@@ -123,12 +128,12 @@ class Pipeline:
             at("assess_prompt")
             (assessment,) = self.prompt_assessor.assess([asked.prompt])
             trail = trail.after("assess_prompt", {"assessor": str(assessment.assessor)})
-            facts = facts_of(assessment, caller=request.caller, core=self.core.info, asked=asked)
-            decision = self.policy.decide(facts)
+            judged = self._judge(assessment, request, asked)
+            decision = judged.decision
             trail = trail.after("decide_prompt", {"action": decision.action.value})
-            case = _Case(decision_id, request, asked, assessment, decision, datetime.now(UTC))
+            case = _Case(decision_id, request, asked, judged, datetime.now(UTC))
             if decision.action >= Action.REDACT:  # words cannot be pixelated: a person looks
-                raise self._refuse(case, assessment, decision, trail, seed=None)
+                raise self._refuse(case, assessment, decision, trail, self._account(case, None))
 
             at("generate")
             drawn = self._draw(asked, progress, cancelled)
@@ -183,28 +188,30 @@ class Pipeline:
         """From one drawn picture to a released file. Raises DecisionRefused."""
         at("decide_image")
         trail = trail.after("assess_image", {"assessor": str(seen.assessor)})
-        decision = self._decide_picture(case, seen)
+        judged = self._judge(seen, case.request, case.asked)
+        decision = judged.decision
         trail = trail.after("decide_image", {"action": decision.action.value})
+        account = self._account(case, case.asked.seed + index)
+        account["image"] = self._account_of(case, judged)
         if decision.action is Action.REDACT:
             objected = [region for region in seen.regions if region.category is not None]
             pixels = redact(pixels, objected)
             trail = trail.after("redact", {"regions": len(objected)})
             (seen,) = self.image_assessor.assess([pixels])
-            again = self._decide_picture(case, seen)
-            if again.action >= Action.REDACT:  # what redaction cannot mend is for a person
-                again = again.model_copy(update={"action": max(again.action, Action.REVIEW)})
+            judged = self._judge(seen, case.request, case.asked)
+            again = after_redaction(judged.decision)
+            account["image_redacted"] = self._account_of(case, judged._replace(decision=again))
             decision = again.model_copy(
                 update={
                     "obligations": again.obligations | decision.obligations,
                     "reasons": (*decision.reasons, *again.reasons),
                 }
             )
-        seed = case.asked.seed + index
         if decision.action >= Action.REVIEW:
-            raise self._refuse(case, seen, decision, trail, seed=seed)
+            raise self._refuse(case, seen, decision, trail, account)
 
-        obligations = case.prompt_decision.obligations | decision.obligations
-        if Action.LABEL in (case.prompt_decision.action, decision.action):
+        obligations = case.prompt.decision.obligations | decision.obligations
+        if Action.LABEL in (case.prompt.decision.action, decision.action):
             obligations |= {Obligation.VISIBLE_LABEL}
         if Obligation.VISIBLE_LABEL in obligations:
             pixels = draw_label(pixels)
@@ -218,20 +225,31 @@ class Pipeline:
             obligations=obligations,
             core=self.core.info,
             created_at=case.created_at,
-            account=self._account(case, seed) | {"image": _account_of(seen, decision)},
+            account=account,
         )
         return release(draft, trail, self.provenance)
 
-    def _decide_picture(self, case: _Case, seen: Assessment) -> Decision:
-        facts = facts_of(seen, caller=case.request.caller, core=self.core.info, asked=case.asked)
-        return self.policy.decide(facts)
+    def _judge(
+        self, assessment: Assessment, request: ImageRequest, asked: GenerationRequest
+    ) -> Judgement:
+        facts = facts_of(
+            assessment,
+            caller=request.caller,
+            core=self.core.info,
+            asked=asked,
+            visible_label=request.visible_label,
+        )
+        return Judgement(assessment, facts, self.policy.decide(facts))
+
+    def _account_of(self, case: _Case, judged: Judgement) -> dict[str, Any]:
+        return judged.account(self.commitment_key, case.decision_id, self.candidate)
 
     def _account(self, case: _Case, seed: int | None) -> dict[str, Any]:
         """What the ledger is told of any request: identifiers and reasons, never the prompt."""
         return {
             "decision_id": case.decision_id,
             "prompt_commitment": commitment(self.commitment_key, case.asked.prompt),
-            "prompt_stage": _account_of(case.prompt_assessment, case.prompt_decision),
+            "prompt_stage": self._account_of(case, case.prompt),
             "seed": seed,
             "steps_asked": case.asked.steps,
         }
@@ -242,16 +260,13 @@ class Pipeline:
         assessment: Assessment,
         decision: Decision,
         trail: Trail,
-        *,
-        seed: int | None,
+        account: dict[str, Any],
     ) -> DecisionRefused:
         """Record a refusal; returns the error to raise. Raises LedgerUnavailable."""
-        body = self._account(case, seed) | {
+        body = account | {
             "stage": assessment.subject,
             "steps": {"ran": list(trail.ran), "not_run": list(trail.not_run)},
         }
-        if assessment.subject == "image":
-            body["image"] = _account_of(assessment, decision)
         self.provenance.ledger.append([Event(kind="refusal", body=body)])
         kind = PolicyRefused if decision.action is Action.BLOCK else ReviewRequired
         return kind(
@@ -282,15 +297,14 @@ class Pipeline:
             raise
 
 
-def _account_of(assessment: Assessment, decision: Decision) -> dict[str, Any]:
-    return {
-        "assessor": assessment.assessor.model_dump(),
-        "scores": {name: round(score, 6) for name, score in assessment.scores.items()},
-        "not_assessed": sorted(assessment.not_assessed),
-        "action": decision.action.value,
-        "reasons": [reason.model_dump(mode="json") for reason in decision.reasons],
-        "policy": decision.policy.model_dump(),
-    }
+def after_redaction(decision: Decision) -> Decision:
+    """What a decision on a redacted picture comes to: what redaction cannot mend is for a person.
+
+    Obligations are left as they are. Used for replay too.
+    """
+    if decision.action < Action.REDACT:
+        return decision
+    return decision.model_copy(update={"action": max(decision.action, Action.REVIEW)})
 
 
 def refusal_message(decision: Decision, subject: str, decision_id: str) -> str:

@@ -1,10 +1,19 @@
 """What a caller asks for, and the limits it is held to."""
 
+from pydantic import Field
+
 from policies.decision import Frozen
 from provenance.picture import Format
 
 MAX_PROMPT_CHARACTERS = 32_000  # the OpenAI images API's own limit
 MAX_IMAGES = 10  # pictures of one request, as in the OpenAI images API
+
+
+class Quota(Frozen):
+    """What a caller may still have in the running period. ``share`` of it that is used, 0 to 1."""
+
+    left: int = Field(ge=0)
+    share: float = Field(ge=0.0, le=1.0)
 
 
 class Caller(Frozen):
@@ -14,13 +23,15 @@ class Caller(Frozen):
     tenant: str | None = None
     region: str | None = None
     age_verified: bool | None = None
+    quota: Quota | None = None
 
 
 class ImageRequest(Frozen):
     """A request as it came in; ``None`` leaves a setting to the core.
 
     ``width`` and ``height`` in pixels. ``negative_prompt`` says what must not be drawn; it is
-    passed on and not assessed, the picture that comes of it is.
+    passed on and not assessed, the picture that comes of it is. ``visible_label``: the caller asks
+    that the picture show what it is.
     """
 
     prompt: str
@@ -31,4 +42,5 @@ class ImageRequest(Frozen):
     seed: int | None = None
     count: int = 1
     format: Format = "png"
+    visible_label: bool = False
     caller: Caller = Caller()

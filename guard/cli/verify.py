@@ -1,6 +1,7 @@
 """``wardmark verify``: where does this file come from, and how sure is that?"""
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -8,14 +9,17 @@ from typing import Annotated
 
 import typer
 
-from guard.cli.options import HomeOption, JsonOption, home_if_any
-from guard.cli.output import print_error, print_json, progress_bar, results
+from guard.cli import replay as replaying
+from guard.cli.options import HomeOption, JsonOption, home_if_any, open_home
+from guard.cli.output import print_error, print_json, progress_bar, results, say
+from guard.cli.paths import check_writable
 from guard.errors import InvalidRequest
-from provenance.errors import PictureInvalid, PictureTooLarge
-from provenance.keys import load_trust
-from provenance.verify import Report, Sources, Verdict, verify
+from guard.verification import Asked, Outcome, named_files, verify_all
+from guard.verification.batch import default_workers
+from provenance.verify import LegalLine, Report, Verdict
 
 NOT_EVERY_FILE = 1
+MAX_SHOWN = 500  # files in one HTML report: at some 60 KB each, what a browser still opens
 
 COLOURS = {
     Verdict.ESTABLISHED: "green",
@@ -37,7 +41,10 @@ class Law(StrEnum):
 
 def verify_files(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="Pictures, folders of pictures, or patterns."),
+    ] = None,
     at: Annotated[
         str | None, typer.Option(help="Judge certificates as of this time (ISO 8601).")
     ] = None,
@@ -48,6 +55,19 @@ def verify_files(
     legal: Annotated[
         Law | None, typer.Option(help="Marking duties that one file can show, line by line.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default as many as pay.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.json", help="Write a signed report.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Write a report for people.")
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="REPORT", help="Do a signed report again; say what differs."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -55,34 +75,81 @@ def verify_files(
 
     Exit code 0 where every file is established or recovered, else 1; 4 where one cannot be read.
     """
-    existing = home_if_any(context, home)
-    sources = existing.sources() if existing else Sources()
-    if trust is not None:
-        sources = replace(sources, trust=sources.trust | load_trust(trust))
-    when = _time(at)
-    worst = 0
+    if replay is not None:
+        if any((at, no_ledger, legal, report, html)):
+            raise InvalidRequest("--replay takes its conditions from the report; give it alone")
+        opened = open_home(context, home)
+        return replaying.replay(replay, files or (), opened, trust, workers, as_json=as_json)
+    if not files:
+        raise InvalidRequest("name a picture, a folder or a pattern: wardmark verify FILE...")
+    existing = open_home(context, home) if report else home_if_any(context, home)
+    for output in (report, html):
+        if output is not None:
+            check_writable(output)
+    paths = list(named_files(files))
+    if html is not None and len(paths) > MAX_SHOWN:
+        raise InvalidRequest(f"an HTML report shows at most {MAX_SHOWN} files, not {len(paths)}")
+    began = datetime.now(UTC)
+    asked = Asked(
+        home=existing.path if existing else None,
+        trust=trust,
+        # A report that can be replayed has to name its moment.
+        at=_time(at) or (began if report else None),
+        use_ledger=not no_ledger,
+    )
+    kept = _verify(paths, asked, workers, legal, as_json=as_json, keep=bool(report or html))
+    if report is not None:
+        assert existing is not None  # noqa: S101  # opened above
+        replaying.write_report(report, kept.outcomes, asked, existing)
+        say(f"{report}  check it with: wardmark verify --replay {report}")
+    if html is not None:
+        _write_html(html, kept.outcomes, began, legal, ledger=bool(existing) and not no_ledger)
+        say(f"{html}  open it in a browser")
+    return kept.exit_code
+
+
+class _Kept:
+    """What is left of a run: its worst exit code, and its outcomes where a report needs them."""
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+        self.outcomes: list[Outcome] = []
+
+
+def _verify(
+    paths: Sequence[Path],
+    asked: Asked,
+    workers: int | None,
+    legal: Law | None,
+    *,
+    as_json: bool,
+    keep: bool,
+) -> _Kept:
+    """Every file in order, printed as it comes."""
+    several = len(paths) > 1
+    counts: Counter[str] = Counter()
+    kept = _Kept()
+    outcomes = verify_all(paths, asked, workers or default_workers(len(paths)))
     with progress_bar() as progress:
-        for number, file in enumerate(files, start=1):
-            try:
-                report = verify(file, sources=sources, at=when, use_ledger=not no_ledger)
-            except (PictureInvalid, PictureTooLarge) as error:
-                print_error(f"{file}: {error}")
-                if as_json:
-                    problem = {"code": error.code, "message": str(error)}
-                    print_json({"file": str(file), "error": problem}, lines=len(files) > 1)
-                worst = error.exit_code
-                continue
-            if legal is not None:
-                report = _only(report, legal)
-            if len(files) > 1:
-                progress("verifying", number, len(files))
+        for number, outcome in enumerate(outcomes, start=1):
+            if several:
+                progress("verifying", number, len(paths))
+            if outcome.problem is not None:
+                print_error(f"{outcome.file}: {outcome.problem.message}")
+                kept.exit_code = max(kept.exit_code, outcome.problem.exit_code)
+            elif outcome.report is not None and not outcome.report.verdict.answers:
+                kept.exit_code = max(kept.exit_code, NOT_EVERY_FILE)
+            counts[outcome.report.verdict.value if outcome.report else "not read"] += 1
+            shown = outcome._replace(report=_only(outcome.report, legal))
             if as_json:
-                print_json(report.model_dump(mode="json"), lines=len(files) > 1)
-            else:
-                _print_for_people(report, duties=legal is not None)
-            if not report.verdict.answers:
-                worst = max(worst, NOT_EVERY_FILE)
-    return worst
+                print_json(replaying.document(shown), lines=several)
+            elif shown.report is not None:
+                _print_for_people(shown.report, duties=legal is not None)
+            if keep:
+                kept.outcomes.append(outcome)
+    if several:
+        say(f"{len(paths)} files: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
+    return kept
 
 
 def _time(text: str | None) -> datetime | None:
@@ -95,16 +162,43 @@ def _time(text: str | None) -> datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _only(report: Report, law: Law) -> Report:
-    if law is Law.all:
+def _only(report: Report | None, law: Law | None) -> Report | None:
+    if report is None or law is None:
         return report
-    lines = tuple(line for line in report.legal if line.line.startswith(f"{law.value.upper()}-"))
-    return report.model_copy(update={"legal": lines})
+    return report.model_copy(update={"legal": _duties(report, law)})
+
+
+def _duties(report: Report, law: Law | None) -> tuple[LegalLine, ...]:
+    """The lines of one law, of all, or none where none was asked for."""
+    if law is None:
+        return ()
+    return tuple(
+        line
+        for line in report.legal
+        if law is Law.all or line.line.startswith(f"{law.value.upper()}-")
+    )
+
+
+def _write_html(
+    output: Path, outcomes: Sequence[Outcome], made_at: datetime, law: Law | None, *, ledger: bool
+) -> None:
+    from guard.verification.page import Item, render, view
+    from provenance.picture import decode, read_file, write_atomically
+
+    items = []
+    for file, report, problem in outcomes:
+        shown = None
+        if report is not None:
+            pixels = decode(read_file(file)).pixels
+            shown = view(report, pixels, ledger_asked=ledger, legal=_duties(report, law))
+        items.append(Item(str(file), shown, problem))
+    write_atomically(output, render(items, made_at).encode())
 
 
 def _print_for_people(report: Report, *, duties: bool) -> None:
     colour = COLOURS[report.verdict]
-    results.print(f"[bold {colour}]{report.verdict.value}[/]  {report.file}")
+    results.print(f"[bold {colour}]{report.verdict.value}[/]  ", end="")
+    results.print(report.file, markup=False)
     results.print(f"  {report.summary}", markup=False)
     for line in report.agreement:
         sign = "agree" if line.holds else "DISAGREE"

@@ -1,0 +1,151 @@
+"""Many files, one outcome each, in order: in this process or in several."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from policies.decision import Frozen
+from provenance.errors import PictureInvalid, PictureTooLarge, ProvenanceUnavailable
+from provenance.home import Home
+from provenance.keys import load_trust
+from provenance.verify import Report, Sources, verify
+
+WAITING_PER_WORKER = 4  # files handed out ahead, so that no worker waits and little is held
+
+
+class Problem(Frozen):
+    """Why a file has no report. ``code``: as over HTTP; ``exit_code``: of the command line."""
+
+    code: str
+    message: str
+    exit_code: int
+
+
+class Outcome(NamedTuple):
+    """A file with its report, or with what was wrong; one of the two is None."""
+
+    file: Path
+    report: Report | None
+    problem: Problem | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How files are judged; every process makes its own sources of it.
+
+    ``home``: whose ledger and authority count, None for neither. ``trust``: a PEM file of further
+    anchors. ``at``: the moment at which certificates must be valid, None for now.
+    """
+
+    home: Path | None = None
+    trust: Path | None = None
+    at: datetime | None = None
+    use_ledger: bool = True
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Raises HomeInvalid, LedgerUnavailable and their kind."""
+        sources = Home.open(self.home).sources() if self.home else Sources()
+        if self.trust is None:
+            return sources
+        return Sources(
+            trust=sources.trust | load_trust(self.trust),
+            ledger=sources.ledger,
+            schemes=sources.schemes,
+        )
+
+    def verify(self, file: Path) -> Outcome:
+        """One file. An outage raises; a file that cannot be read is an outcome."""
+        try:
+            report = verify(file, sources=self.sources, at=self.at, use_ledger=self.use_ledger)
+        except (PictureInvalid, PictureTooLarge) as error:
+            empty = f"{file} holds no picture; name a file or another folder"
+            problem = Problem(
+                code=error.code,
+                message=empty if file.is_dir() else str(error),
+                exit_code=error.exit_code,
+            )
+            return Outcome(file, None, problem)
+        return Outcome(file, report, None)
+
+
+def default_workers(files: int) -> int:
+    """Of this machine's processors, as many as pay for being started: one for eight files."""
+    return max(1, min(len(os.sched_getaffinity(0)), files // 8))
+
+
+def verify_all(files: Sequence[Path], asked: Asked, workers: int) -> Iterator[Outcome]:
+    """The outcome of each file, in order, by ``workers`` processes; with one, in this process.
+
+    The processes start at once, before anything is taken out. Raises, when it is taken out, what
+    opening the home raises, LedgerUnavailable, and ProvenanceUnavailable where a process died.
+    """
+    if workers <= 1 or len(files) <= 1:
+        return map(asked.verify, files)
+    pool = ProcessPoolExecutor(
+        max_workers=min(workers, len(files)),
+        mp_context=multiprocessing.get_context(_start_method()),
+        initializer=_begin,
+        initargs=(asked,),
+    )
+    left = iter(files)
+    waiting = deque(
+        (file, pool.submit(_verify, file)) for file in islice(left, workers * WAITING_PER_WORKER)
+    )
+    return _in_order(pool, waiting, left)
+
+
+def _start_method() -> str:
+    """A fork shares what is imported already, which costs a second and a half to do again. It is
+    sound while there is one thread and no database open, and c2pa is not loaded: its handles are
+    not valid in another process, and every credential would be unreadable there."""
+    sound = threading.active_count() == 1 and "c2pa" not in sys.modules
+    return "fork" if sound and "fork" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, waiting: "deque[tuple[Path, Future[Outcome]]]", left: Iterator[Path]
+) -> Iterator[Outcome]:
+    try:
+        while waiting:
+            yield _result(*waiting.popleft())
+            waiting.extend((file, pool.submit(_verify, file)) for file in islice(left, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _result(file: Path, future: "Future[Outcome]") -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise ProvenanceUnavailable(
+            f"a process died at or near {file}; verify the files from there on with --workers 1"
+        ) from error
+
+
+_asked: Asked  # of a worker process, set when it starts
+
+
+def _begin(asked: Asked) -> None:
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the person's Ctrl-C is for the first process
+    cv2.setNumThreads(1)  # processes share the work already
+    global _asked  # noqa: PLW0603  # a process pool has no other place for what a worker keeps
+    _asked = replace(asked)  # a fork brings along what the first process has opened; open anew
+
+
+def _verify(file: Path) -> Outcome:
+    return _asked.verify(file)

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
 from guard.prompts.reading import Edit, Reading
+from guard.prompts.segment import known_share
 from guard.prompts.vocabulary import Vocabulary
 
 _MIN_PRINTABLE = 0.9  # share of letters, digits, spaces and common marks for bytes to be a text
-_MIN_LETTERS = 0.6
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_MIN_LETTERS = 0.4
+_NO_CHANCE = 12  # printable bytes in a row; at random once in 10^5
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}|[A-Za-z0-9+/_-]{6,11}={1,2}")
 _BASE32 = re.compile(r"\b[A-Z2-7]{16,}={0,6}")
 _HEX = re.compile(r"\b(?:(?:0x)?[0-9A-Fa-f]{2}[\s:,]?){5,}")
 _BINARY = re.compile(r"\b(?:[01]{8}\s?){3,}")
@@ -28,6 +30,9 @@ _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{
 _TAGS = re.compile("[\U000e0020-\U000e007e]+")
 _WORD = re.compile(r"[A-Za-z]{3,20}")
 _MIN_RESPELT = 2  # words that must turn into known ones before a cipher is believed
+_MOST_KNOWN = 0.5  # share of the letters that are in known words, for a text to be in cipher
+_MIN_KNOWN = 0.5  # and the same once it is deciphered
+_MIN_GAIN = 0.3
 _ROUNDS = 2  # an encoding of an encoding is undone; a third one is not
 _MAX_READINGS = 8
 
@@ -100,9 +105,13 @@ _EXACT = frozenset({"tags", "entities", "escapes", "url"})  # nothing else looks
 
 
 def _says_something(text: str, vocabulary: Vocabulary) -> bool:
-    """Whether decoded bytes hold a word or a further encoding. Telephone numbers do not."""
+    """Whether decoded bytes hold a word or a further encoding, or are too long for a chance.
+
+    Telephone numbers are hexadecimal too, and say nothing.
+    """
     words = re.findall(r"[a-z]{3,}", text.lower())
-    return any(map(vocabulary.knows, words)) or _BASE64.fullmatch(text) is not None
+    long = len(text) >= _NO_CHANCE and text.isascii() and text.isprintable()
+    return long or any(map(vocabulary.knows, words)) or _BASE64.fullmatch(text) is not None
 
 
 def decoded(reading: Reading, vocabulary: Vocabulary) -> list[Reading]:
@@ -125,8 +134,28 @@ def _once(reading: Reading, vocabulary: Vocabulary) -> Iterator[Reading]:
         ]
         if edits:
             yield reading.edited(name, edits)
+    yield from _deciphered(reading, vocabulary)
+
+
+def _deciphered(reading: Reading, vocabulary: Vocabulary) -> Iterator[Reading]:
+    """The whole text in another cipher where that makes it one of words, else single words."""
+    known = known_share(reading.text, vocabulary)
+    if known <= _MOST_KNOWN:
+        for each in (
+            Reading("rot13", _rot13(reading.text), reading.starts, reading.ends),
+            Reading("reversed", reading.text[::-1], reading.starts[::-1], reading.ends[::-1]),
+            reading.edited("reversed", [*_each_word(reading.text, _backwards)]),
+        ):
+            if known_share(each.text, vocabulary) >= max(_MIN_KNOWN, known + _MIN_GAIN):
+                yield each
+                return
     for name, respell in (("rot13", _rot13), ("reversed", _backwards)):
-        edits = list(_respelt(reading.text, vocabulary, respell))
+        edits = [
+            edit
+            for edit in _each_word(reading.text, respell)
+            if vocabulary.knows(edit.text.lower())
+            and not vocabulary.knows(reading.text[edit.start : edit.end].lower())
+        ]
         if len(edits) >= _MIN_RESPELT or (edits and len(edits) == len(reading.text.split())):
             yield reading.edited(name, edits)
 
@@ -139,8 +168,6 @@ def _backwards(word: str) -> str:
     return word[::-1]
 
 
-def _respelt(text: str, vocabulary: Vocabulary, respell: Callable[[str], str]) -> Iterator[Edit]:
+def _each_word(text: str, respell: Callable[[str], str]) -> Iterator[Edit]:
     for match in _WORD.finditer(text):
-        word = match[0].lower()
-        if not vocabulary.knows(word) and vocabulary.knows(other := respell(word)):
-            yield Edit(match.start(), match.end(), other)
+        yield Edit(match.start(), match.end(), respell(match[0]))

@@ -101,6 +101,8 @@ def fold_character(character: str) -> str:
         return ""
     if folded == character:
         return character
+    if len(folded) > 1 and (letter := named_letter(character)) is not None:
+        return letter  # in parentheses or between bars
     return "".join(fold_character(part) for part in folded[:_MAX_PARTS])
 
 
@@ -119,15 +121,15 @@ def fold(reading: Reading) -> Reading:
     for character, start, end in zip(reading.text, reading.starts, reading.ends, strict=True):
         folded = fold_character(character)
         if character == previous and len(folded) > 2 and folded[0] == " ":
-            ends[-1] = end  # one emoji after another of its kind says nothing new
-            continue
+            starts[-1], ends[-1] = min(start, starts[-1]), max(end, ends[-1])
+            continue  # one emoji after another of its kind says nothing new
         previous = character
         for part in folded:
             repeated_space = part == " " and (not out or out[-1] == " ")
             third_of_a_run = part.isalpha() and out[-2:] == [part, part]
             if repeated_space or third_of_a_run:
                 if ends:
-                    ends[-1] = max(end, ends[-1])
+                    starts[-1], ends[-1] = min(start, starts[-1]), max(end, ends[-1])
                 continue
             out.append(part)
             starts.append(start)

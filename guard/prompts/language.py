@@ -22,6 +22,7 @@ UNKNOWN = "und"  # ISO 639-2: undetermined
 _MAX_UNREADABLE_SHARE = 0.1  # of the letters
 _MAX_UNREADABLE = 8  # letters; as many Chinese characters are a whole request
 _MIN_KNOWN_SHARE = 0.34  # of the words of three letters or more
+_SURELY_ENGLISH = 0.9  # share of known words that outweighs function words of another language
 _MIN_WORDS = 2
 
 _SCRIPTS = {
@@ -80,13 +81,13 @@ def language_of(text: str, readings: Sequence[Reading], vocabulary: Vocabulary) 
     letters = sum(map(len, words))
     if unreadable.total() > min(_MAX_UNREADABLE_SHARE * letters, _MAX_UNREADABLE):
         return unreadable.most_common(1)[0][0]
-    known = max(_known_share(reading.text, vocabulary) for reading in readings)
+    typed, *further = (_known_share(reading.text, vocabulary) for reading in readings)
     lowered = [word.lower() for word in words]
     hits = {code: sum(word in row for word in lowered) for code, row in _function_words().items()}
     foreign = max((code for code in hits if code != ENGLISH), key=lambda code: hits[code])
-    if hits[foreign] >= _MIN_HITS and hits[foreign] > hits[ENGLISH] and known < 0.9:
+    if hits[foreign] >= _MIN_HITS and hits[foreign] > hits[ENGLISH] and typed < _SURELY_ENGLISH:
         return foreign
-    return UNKNOWN if known < _MIN_KNOWN_SHARE else ENGLISH
+    return UNKNOWN if max(typed, *further, 0.0) < _MIN_KNOWN_SHARE else ENGLISH
 
 
 def _readable(word: str, vocabulary: Vocabulary) -> bool:

@@ -15,8 +15,9 @@ class Edit(NamedTuple):
 class Reading(NamedTuple):
     """A text, and for each of its characters the range of the original it stands for.
 
-    ``starts[i]`` and ``ends[i]`` are offsets into the original text, both non-decreasing unless a
-    later edit replaced several characters, whose new characters all point at the whole of them.
+    ``starts[i]`` and ``ends[i]`` are offsets into the original text. They ascend, but where an edit
+    replaced several characters, whose new characters all point at the whole of them, and descend
+    where the text was reversed.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Reading(NamedTuple):
         """The range of the original behind the characters [start, end) of this reading."""
         if end <= start:
             raise ValueError(f"empty range [{start}, {end})")
-        return self.starts[start], max(self.ends[start:end])
+        return min(self.starts[start:end]), max(self.ends[start:end])
 
     def edited(self, name: str, edits: Sequence[Edit]) -> "Reading":
         """This reading with ``edits`` made, which are in order and do not overlap."""

@@ -1,124 +1,178 @@
-"""Repairing: undoes what people do to single words to slip past a filter.
+"""Repairing: undoes what people do to the words of a text to slip past a filter.
 
-Letters spelled out ("k i l l", "k.i.l.l"), leet ("k1ll"), separators inside a word ("ki-ll"),
-words cut in two ("ki ll") or glued together, letters repeated. A repair is made only where it turns
-something that is no word into words, so that "8 k, 35mm, f/1.8" and names stay what they are.
-Works on folded readings.
+Letters spelled out ("k i l l", "k.i.l.l"), words cut in two ("ki ll") or glued together, and what
+``respell`` finds in single words. A repair is made only where it turns something that is no word
+into words, so that "8 k, 35mm, f/1.8" and names stay what they are. Works on folded readings.
 """
 
 import re
-from collections.abc import Iterator
-from itertools import chain, product
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from guard.prompts.reading import Edit, Reading
+from guard.prompts.respell import LEET_MARKS, respelt, unleeted, unstretched
+from guard.prompts.segment import cut, is_inflected, known_share, word_score
 from guard.prompts.vocabulary import Vocabulary
 
-_LEET = str.maketrans("0123456789@$!|+€£¢", "oizeasgtbgasiltelc")
-_LEET_L = str.maketrans("0123456789@$!|+€£¢", "olzeasgtbgaslltelc")
-_LEET_MARKS = frozenset("0123456789@$!|+€£¢")
-_MAX_LEET = 16  # characters; a longer unknown mix of letters and digits is a code
+_LIKELY = -3.0  # mean log probability a letter from which letters are believed to be words
+_CLEARLY = -2.2  # and from which letters that stand apart from others are more than one word
 _MAX_TOKEN = 40  # characters; longer tokens are codes and addresses, not words
 _MIN_JOINED = 4  # letters of a word that is believed to have been cut in two
-_MAX_DOUBLED = 4  # runs of a letter in a word of which each may be one letter or two
-_MIN_GLUED = 8  # letters from which an unknown word may be several glued together
-_MIN_PART = 3  # letters of the shortest of them
-_LIKELY = -11.0  # mean log probability a word from which a cut is believed (e^-11: 1 in 60,000)
+_MIN_GAIN = 8.0  # log odds from which two words are believed to be one that was cut
+_MIN_GLUED = 12  # letters from which a run that is no word may be several; shorter are compounds
+_SURELY_GLUED = 20  # letters of such a run from which all others of the text may be glued too
+_MIN_GLUED_TOO = 5
+_SHORTEST, _LONGER = 2.0, 4.1  # letters a word, where all is glued and where one word may be
+_MIN_PART = 3  # letters of each of two words that were glued
+_MOSTLY_WORDS = 0.5  # share of the letters in known words, for a slip to be one in English
+_IN_LEET = 2  # words in leet that make a text one in leet
 
-_SPELLED = re.compile(
-    r"(?<![^\W_])(?:[a-z0-9@$](?:[ .\-_*•,/\\~+'\"]{1,3})){2,}[a-z0-9@$](?![^\W_])"
-)
-_TOKEN = re.compile(r"[^\s,;:()\[\]{}<>\"']+")
-_EDGES = ".!?*_-|/\\"
-_NOT_LETTERS = re.compile(r"[^a-z]+")
-_COUNTED = re.compile(r"\d+[a-z]{0,6}|[a-z]+\d+")  # 8k, 1girl, 35mm, mp4, sd15
-_REPEATED = re.compile(r"([a-z])\1+")
+_SPELLED = re.compile(r"(?<![^\W_])[a-z0-9@$](?:(?:(?![@$])[\W_]){1,4}[a-z0-9@$]){2,}(?![^\W_])")
+_TOKEN = re.compile(r"[^\s,;:()\[\]{}<>\"'‘’“”]+")
+_LEET_TOKEN = re.compile(rf"[a-z{re.escape(LEET_MARKS)}]+")
+_EDGES = ".!?*_-|+/\\"
 _WORDS_APART = re.compile(r"(?<![a-z'])([a-z]{1,12}) (?=([a-z]{1,12})(?![a-z]))")
+_LETTERS = re.compile(r"[a-z]+")
 
 
 def repair(reading: Reading, vocabulary: Vocabulary) -> Reading:
     """The reading with its words repaired; the same object where there was nothing to repair.
 
     A plain reading becomes "repaired" where a word was disguised, "respaced" where words were only
-    glued, cut or stretched, which honest people do too.
+    glued, cut, stretched or mistyped, which honest people do too.
     """
     name = reading.name
-    for find in (_spelled_out, _misspelt, _cut_in_two):
-        edits = list(find(reading.text, vocabulary))
+    for find in (_spelled_out, _cut_in_two, _misspelt, _glued):
+        edits = list(find(reading, vocabulary))
         if not edits:
             continue
         if reading.name == "plain":
             was = "".join(reading.text[edit.start : edit.end] for edit in edits)
-            open_ = find is _cut_in_two or was.isalpha()
-            name = "respaced" if open_ and name != "repaired" else "repaired"
+            openly = find is not _spelled_out and all(c.isalpha() or c in " -" for c in was)
+            name = "respaced" if openly and name != "repaired" else "repaired"
         reading = reading.edited(reading.name, edits)
     return reading._replace(name=name) if name != reading.name else reading
 
 
-def _spelled_out(text: str, vocabulary: Vocabulary) -> Iterator[Edit]:
+def _spelled_out(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
+    text = reading.text
+    believed: list[Edit] = []
+    doubted: list[Edit] = []
+    certain = 0  # words spelled out; after two of them, what is no word on record is one too
     for match in _SPELLED.finditer(text):
-        letters = "".join(c for c in match[0] if c.isalnum() or c in "@$").translate(_LEET)
-        if sum(c.isalpha() for c in match[0]) < 3:
+        at = [i for i in range(*match.span()) if text[i].isalnum() or text[i] in "@$"]
+        if sum(text[i].isalpha() for i in at) < 3:
             continue
-        cut = vocabulary.cut(letters)
-        if cut.score > _LIKELY and max(map(len, cut.words)) > 2:
-            yield Edit(match.start(), match.end(), " ".join(cut.words))
+        groups = _groups(reading, at)
+        sure = len(groups) > 1 or certain > 1
+        words = [word for each in groups for word in _words_in(each, vocabulary, sure=sure)]
+        score = sum(word_score(word, vocabulary) for word in words) / sum(map(len, words))
+        whole = len(words) == 1 and vocabulary.knows(words[0])
+        is_text = (whole or score > _LIKELY) and max(map(len, words)) > 2
+        edit = Edit(*match.span(), " ".join(words if is_text else groups))
+        (believed if is_text else doubted).append(edit)
+        certain += len(words) if is_text else 0
+    yield from sorted(believed + doubted) if certain > 1 else believed
 
 
-def _misspelt(text: str, vocabulary: Vocabulary) -> Iterator[Edit]:
-    for match in _TOKEN.finditer(text):
-        token = match[0].strip(_EDGES)
-        if not 3 <= len(token) <= _MAX_TOKEN or vocabulary.knows(token):
+def _groups(reading: Reading, at: Sequence[int]) -> list[str]:
+    """Letters spelled out, parted where something else stands between two than between most.
+
+    In "k i l l  h e r" that is a wider space, in "k.i.l.l h.e.r" a space instead of a dot.
+    """
+    text = reading.text
+    between = [(text[i + 1 : j], reading.starts[j] - reading.ends[i]) for i, j in pairwise(at)]
+    usual, count = Counter(between).most_common(1)[0]
+    if 2 * count <= len(between):
+        return ["".join(text[i] for i in at)]
+    groups = [text[at[0]]]
+    for mark, i in zip(between, at[1:], strict=True):
+        if mark == usual:
+            groups[-1] += text[i]
+        else:
+            groups.append(text[i])
+    return groups
+
+
+def _words_in(letters: str, vocabulary: Vocabulary, *, sure: bool) -> Sequence[str]:
+    """``sure``: the letters are one word, unless they are clearly several."""
+    spellings = list(unleeted(letters)) if any(c in LEET_MARKS for c in letters) else [letters]
+    for spelling in spellings:
+        for word in unstretched(spelling):
+            if vocabulary.knows(word):
+                return [word]
+    words, score = cut(spellings[0], vocabulary)
+    return words if score > _CLEARLY or not sure else spellings[:1]
+
+
+def _cut_in_two(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
+    done = 0
+    for match in _WORDS_APART.finditer(reading.text):
+        first, second = match.groups()
+        whole = first + second
+        if match.start() < done or first in "ai" or second in "ai":
             continue
-        better = _respelt(token, vocabulary)
+        if len(second) == 1 and vocabulary.knows(first):
+            continue
+        if len(first) == 1 and vocabulary.knows(second):
+            continue
+        if len(whole) < _MIN_JOINED or not vocabulary.knows(whole):
+            continue
+        if vocabulary.knows(first) and vocabulary.knows(second):
+            apart = vocabulary.log_probability(first) + vocabulary.log_probability(second)
+            if vocabulary.log_probability(whole) - apart < _MIN_GAIN:
+                continue
+        done = match.end(1) + 1 + len(second)
+        yield Edit(match.start(), done, whole)
+
+
+def _misspelt(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
+    edits = list(_respelt_tokens(reading, vocabulary, in_leet=False))
+    disguised = [e for e in edits if any(c in LEET_MARKS for c in reading.text[e.start : e.end])]
+    if len(disguised) >= _IN_LEET:
+        edits = list(_respelt_tokens(reading, vocabulary, in_leet=True))
+    yield from edits
+
+
+def _respelt_tokens(reading: Reading, vocabulary: Vocabulary, *, in_leet: bool) -> Iterator[Edit]:
+    text = reading.text
+    slips = known_share(text, vocabulary) > _MOSTLY_WORDS
+    for match in (_LEET_TOKEN if in_leet else _TOKEN).finditer(text):
+        token = match[0].rstrip(_EDGES).lstrip(_EDGES.replace("!", "") if in_leet else _EDGES)
+        if not (1 if in_leet else 3) <= len(token) <= _MAX_TOKEN or vocabulary.knows(token):
+            continue
+        start = match.start() + match[0].index(token)
+        places = range(start, start + len(token))
+        brief = "".join(
+            text[i] for i in places if i == start or reading.starts[i] != reading.starts[i - 1]
+        )
+        better = respelt(token, brief, vocabulary, in_leet=in_leet, slips=slips)
         if better is not None:
-            start = match.start() + match[0].index(token)
             yield Edit(start, start + len(token), better)
 
 
-def _respelt(token: str, vocabulary: Vocabulary) -> str | None:
-    """The word or words that an unknown token stands for, if there are any."""
-    pieces = [piece for piece in _NOT_LETTERS.split(token) if piece]
-    if any(len(piece) >= _MIN_JOINED and vocabulary.knows(piece) for piece in pieces):
-        return None  # open-mouthed, 1980s-style: words already
-    bare = "".join(pieces)
-    leet = not _COUNTED.fullmatch(token) and any(c in _LEET_MARKS for c in token)
-    candidates = [bare]
-    if leet:
-        candidates += [_NOT_LETTERS.sub("", token.translate(table)) for table in (_LEET, _LEET_L)]
-    for candidate in candidates:
-        for word in _unstretched(candidate):
-            if word != token and len(word) > 2 and vocabulary.knows(word):
-                return word
-    for candidate in candidates:
-        if len(candidate) >= _MIN_GLUED:
-            cut = vocabulary.cut(candidate)
-            if cut.score > _LIKELY and min(map(len, cut.words)) >= _MIN_PART:
-                return " ".join(cut.words)
-    if leet and len(token) <= _MAX_LEET and 2 * len(bare) >= len(token):
-        return candidates[1]  # no word that we know, but nearer to one
-    return None
-
-
-def _unstretched(word: str) -> Iterator[str]:
-    """The word, then with every choice of its doubled letters made single."""
-    yield word
-    parts = re.split(r"(([a-z])\2+)", word)
-    doubled = parts[1::3]
-    if len(doubled) <= _MAX_DOUBLED:
-        for choice in product(*((run, run[0]) for run in doubled)):
-            yield "".join(chain.from_iterable(zip(parts[0::3], (*choice, ""), strict=True)))
+def _glued(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
+    runs = [match for match in _LETTERS.finditer(reading.text) if len(match[0]) >= _MIN_GLUED_TOO]
+    letters = sum(map(str.isalpha, reading.text))
+    sure = [m for m in runs if len(m[0]) >= min(_SURELY_GLUED, max(letters / 2, _MIN_GLUED))]
+    found = list(_cut_runs(sure, vocabulary, _SHORTEST))
+    if found:
+        found = list(_cut_runs(runs, vocabulary, _SHORTEST))
     else:
-        yield _REPEATED.sub(r"\1", word)
+        found = list(_cut_runs((m for m in runs if len(m[0]) >= _MIN_GLUED), vocabulary, _LONGER))
+    yield from found
 
 
-def _cut_in_two(text: str, vocabulary: Vocabulary) -> Iterator[Edit]:
-    done = 0
-    for match in _WORDS_APART.finditer(text):
-        first, second = match.groups()
-        if match.start() < done or (vocabulary.knows(first) and vocabulary.knows(second)):
+def _cut_runs(
+    runs: Iterable[re.Match[str]], vocabulary: Vocabulary, shortest: float
+) -> Iterator[Edit]:
+    for run in runs:
+        if vocabulary.knows(run[0]) or is_inflected(run[0], vocabulary):
             continue
-        if first in "ai" or second in "ai":
+        words, score = cut(run[0], vocabulary)
+        compound = len(words) == 2 and min(map(len, words)) < _MIN_PART
+        if score <= _LIKELY or len(words) < 2 or compound:
             continue
-        if len(first + second) >= _MIN_JOINED and vocabulary.knows(first + second):
-            done = match.end(1) + 1 + len(second)
-            yield Edit(match.start(), done, first + second)
+        if len(run[0]) >= shortest * len(words):
+            yield Edit(run.start(), run.end(), " ".join(words))

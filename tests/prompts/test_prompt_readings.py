@@ -30,6 +30,19 @@ def texts(prompt: str) -> list[str]:
         "a p.o.t.a.t.o near the h-a-m-m-o-c-k",
         "a p_o_t_a_t_o near the h*a*m*m*o*c*k",
         "a pot ato near the ham mock",
+        "a p o t a t o  n e a r  t h e  h a m m o c k",
+        "a. p.o.t.a.t.o, n.e.a.r t.h.e h.a.m.m.o.c.k",
+        "p o t a t o n e a r t h e h a m m o c k",
+        "a p0t4t0 ne@r the h4mm0ck",
+        "p|o|t|a|t|o near h/a/m/m/o/c/k",
+        "apotatonearthehammock",
+        "a p*tato near the ham**ck",
+        "a potato near the hammock, ptoato near the hamock, a potato near the hammock",
+        "a ppoottaattoo nneeaarr tthhee hhaammoocckk",
+        " ".join(word[::-1] for word in PLAIN.split()),
+        "a po\u0363\u036cta\u0366to near\u0367 the hammo\u0364ck",
+        "a ⒫otato near the ℌ℻ⓐmmock".replace("℻", ""),
+        "a pǫtatọ nĕar the ham№ck".replace("№", "o"),
         "a po-tato near the ham.mock",
         "a poootato near the haammmmmock",
         "A POTATO\u200b NEAR THE HAMM\u0000OCK",
@@ -55,6 +68,37 @@ def test_one_of_the_readings_says_what_was_meant(disguised: str) -> None:
     assert any({"potato", "near", "hammock"} <= set(text.split()) for text in texts(disguised))
 
 
+def test_a_word_that_is_not_on_record_is_read_between_others_that_are() -> None:
+    (_, repaired) = texts("t h e  p o t a t o  n e a r  t h e  g a z e b o")
+    assert repaired == "the potato near the gazebo"
+    (_, repaired) = texts("the p.o.t.a.t.o n.e.a.r the g.a.z.e.b.o")
+    assert repaired == "the potato near the gazebo"
+
+
+def test_a_text_in_another_language_is_not_mended_into_english() -> None:
+    assert len(texts("el hamock pottao junto al potat nea the casa blanca")) == 1
+
+
+def test_a_slip_between_english_words_is_mended() -> None:
+    assert texts("a ptoato near the potato")[1:] == ["a potato near the potato"]
+
+
+def test_what_honest_people_do_is_no_disguise() -> None:
+    names = {t: readings_of(t, VOCABULARY)[-1].name for t in (
+        "a potato near the hamock", "potatohammock near the potato", "a pot ato near the hammock",
+        "a p0tat0 near the hammock", "a p o t a t o near the hammock", "a p*tato near the hammock",
+    )}  # fmt: skip
+    assert list(names.values()) == ["respaced"] * 3 + ["repaired"] * 3
+
+
+def test_a_reversed_word_points_at_where_it_stood() -> None:
+    typed = PLAIN[::-1]
+    reading = next(r for r in readings_of(typed, VOCABULARY) if r.name == "reversed")
+    at = reading.text.index("hammock")
+    start, end = reading.origin(at, at + 7)
+    assert typed[start:end] == "kcommah"
+
+
 def test_glued_words_are_cut() -> None:
     assert "potato hammock" in texts("potatohammock")
 
@@ -62,6 +106,11 @@ def test_glued_words_are_cut() -> None:
 @pytest.mark.parametrize(
     "ordinary",
     [
+        "potatoes, hammocks and the potatoish nearness",
+        "unreal engine 5, f/1.8, 35mm, 4 k, 1girl, 2boys, mp4, sd15, v1.5, (near:1.2)",
+        "by greg rutkowski, alphonse mucha, zdzislaw beksinski, artgerm and wlop",
+        "c++ or r&b, rock+roll, 24/7, 1920x1080, 200mm, 1980s-style, y2k, w1n",
+        "u.s.a., j. r. r. tolkien, d-day, x-ray, t-shirt, e = m c ^ 2",
         "a potato near the hammock",
         "potato, 8k, 35mm f/1.8, 1girl, (hammock:1.2), 3 d, 4 k",
         "the potato's hammock, open-hammock, mp4 1920x1080",

@@ -1,4 +1,8 @@
-"""What a manifest store states, out of c2pa's JSON. Pure; every string in it is a stranger's."""
+"""What a manifest store states. Pure; every string in it is a stranger's.
+
+Out of c2pa's JSON, or out of what our own reader decoded, which has the same shape and bytes where
+bytes stand: the two are compared.
+"""
 
 import base64
 import binascii
@@ -26,15 +30,9 @@ CONTENT_ID = re.compile(r"[0-9a-f]{16}")
 UNTRUSTED = "signingCredential.untrusted"
 
 
-class HashedRange(NamedTuple):
-    """An exclusion of a data hash: ``length`` bytes from ``start`` are not protected."""
-
-    start: int
-    length: int
-
-
 def contents_of(report: Json) -> Contents | None:
-    """The statements in ``Reader.detailed_json``; None when no manifest is active."""
+    """The statements in ``Reader.detailed_json``, or in ``Reading.statements``; None when no
+    manifest is active."""
     label, active = _active(report)
     if label is None:
         return None
@@ -60,19 +58,17 @@ def contents_of(report: Json) -> Contents | None:
     )
 
 
-def exclusions_of(report: Json) -> tuple[HashedRange, ...] | None:
-    """What the active manifest's data hash leaves out; None when it is bound in another way."""
-    _, active = _active(report)
-    hashes = [data for label, data in _assertions(active) if _base(label) == "c2pa.hash.data"]
-    if len(hashes) != 1:
-        return None
-    stated = [_map(item) for item in _list(hashes[0].get("exclusions"))]
-    ranges = [(item.get("start"), item.get("length")) for item in stated]
-    return tuple(
-        HashedRange(start, length)
-        for start, length in ranges
-        if isinstance(start, int) and isinstance(length, int)
-    )
+def same_statements(one: Contents, other: Contents) -> bool:
+    """Whether two readers took the same out of a store; the order of assertions says nothing."""
+    return one == other or _sorted(one.model_dump()) == _sorted(other.model_dump())
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _sorted(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return sorted((_sorted(inner) for inner in value), key=repr)
+    return value
 
 
 class SignatureInfo(NamedTuple):
@@ -236,12 +232,14 @@ def _soft_bindings(manifest: Json) -> Iterator[StatedBinding]:
         if _base(label) != "c2pa.soft-binding" or alg is None:
             continue
         for block in map(_map, _list(data.get("blocks"))):
-            value = _text(block.get("value"))
-            if value is not None:
-                yield StatedBinding(alg=alg, value=_hex(value))
+            value = block.get("value")
+            if isinstance(value, str | bytes):
+                yield StatedBinding(alg=alg, value=_clip(_hex(value)))
 
 
-def _hex(value: str) -> str:
+def _hex(value: str | bytes) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
     try:
         return base64.b64decode(value, validate=True).hex()
     except (binascii.Error, ValueError):

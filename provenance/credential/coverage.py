@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from provenance.credential.container import Span
-from provenance.credential.contents import HashedRange
 from provenance.credential.credential import Coverage
+from provenance.credential.reader import HashedRange
 
 
 def coverage(size: int, exclusions: Sequence[HashedRange], spans: Sequence[Span]) -> Coverage:

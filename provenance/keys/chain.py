@@ -8,6 +8,7 @@ both say so (see provenance.credential.read).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -143,6 +144,7 @@ def _path_to_anchor(
         path.append(issuer)
 
 
+@lru_cache(maxsize=1024)  # a verifier meets the same authorities again and again
 def _issued(issuer: x509.Certificate, below: x509.Certificate, intermediates: int) -> bool:
     """True when ``issuer`` is a CA that may stand above ``intermediates`` CAs and signed below."""
     if issuer.subject != below.issuer:

@@ -17,13 +17,20 @@ from collections.abc import Callable, Iterator
 
 from provenance.credential.credential import (
     Contents,
-    Credential,
     IngredientState,
     Integrity,
     Revocation,
     State,
 )
-from provenance.credential.read import EXPIRED, HARD_BINDING_MISMATCHES
+from provenance.credential.judge import (
+    ABOUT_SIGNER,
+    BINDING_UNREAD,
+    EXPIRED,
+    HARD_BINDING_MISMATCHES,
+    READERS_DISAGREE,
+    TIME_UNTRUSTED,
+    altered,
+)
 from provenance.keys.chain import NO_ANCHOR, OUT_OF_TIME, WRONG_PURPOSE
 from provenance.verify.findings import Candidate, Findings
 from provenance.verify.report import Agreement, Inclusion, Origin, Verdict
@@ -113,6 +120,12 @@ def _credential_and_file(findings: Findings) -> Iterator[Agreement]:
         yield _differs(
             pair, "unreadable-credential", credential.reason or "the credential cannot be read"
         )
+    elif READERS_DISAGREE in credential.codes.failure:
+        yield _differs(
+            pair,
+            "readers-disagree",
+            "two independent readers do not find the same in the credential",
+        )
     elif credential.integrity is Integrity.BROKEN:
         yield _broken(findings)
     elif credential.integrity is Integrity.PARTIAL:
@@ -123,27 +136,39 @@ def _credential_and_file(findings: Findings) -> Iterator[Agreement]:
         )
     elif credential.integrity is Integrity.INTACT:
         yield _holds(pair, "the file has the bytes that were signed")
+    elif BINDING_UNREAD in credential.codes.informational:
+        yield _differs(
+            pair,
+            "binding-not-checked",
+            "the credential is bound to the file in a way that only one reader can check",
+        )
+
+
+def _credential_and_specification(findings: Findings) -> Iterator[Agreement]:
+    credential = findings.credential
+    wrong = [
+        code
+        for code in credential.codes.failure
+        if not code.startswith(ABOUT_SIGNER) and code not in EXPIRED | {READERS_DISAGREE}
+    ]
+    others = set(wrong) - altered(credential.codes)
+    if others and credential.contents is not None:
+        yield _differs(
+            ("credential", "specification"),
+            "malformed-credential",
+            f"the credential breaks the rules of its own specification: {min(others)}",
+        )
 
 
 def _broken(findings: Findings) -> Agreement:
     pair = ("credential", "file")
     if _of_another_picture(findings):
         name, detail = "swapped-manifest", "the credential belongs to another picture"
-    elif HARD_BINDING_MISMATCHES.issuperset(_own_failures(findings.credential)):
+    elif HARD_BINDING_MISMATCHES.issuperset(altered(findings.credential.codes)):
         name, detail = "altered-after-signing", "the file was changed after it was signed"
     else:
         name, detail = "altered-credential", "the credential itself was changed after it was signed"
     return _differs(pair, name, detail, contradicts=True)
-
-
-def _own_failures(credential: Credential) -> set[str]:
-    """Failures that speak of the signed content, not of the signer."""
-    return {
-        code
-        for code in credential.codes.failure
-        if not code.startswith(("signingCredential.", "wardmark.signer.", "timeStamp."))
-        and code not in EXPIRED
-    }
 
 
 def _of_another_picture(findings: Findings) -> bool:
@@ -180,6 +205,12 @@ def _credential_and_signer(findings: Findings) -> Iterator[Agreement]:
         )
     if NO_ANCHOR in failures or credential.state is State.VALID:
         yield _differs(pair, "unknown-signer", "nobody who is trusted here vouches for the signer")
+    if TIME_UNTRUSTED in credential.codes.informational:
+        yield _differs(
+            ("credential", "time"),
+            "untrusted-time",
+            "nobody who is trusted here vouches for the time at which it was signed",
+        )
 
 
 def _credential_and_ingredients(findings: Findings) -> Iterator[Agreement]:
@@ -366,6 +397,7 @@ RULES: tuple[Rule, ...] = (
     _credential_and_ingredients,
     _record_and_ledger,
     _credential_and_signer,
+    _credential_and_specification,
     _mark_and_record,
     _record_and_stored_credential,
 )

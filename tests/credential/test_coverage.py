@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.credential.container import Span
-from provenance.credential.contents import HashedRange
 from provenance.credential.coverage import coverage
+from provenance.credential.reader import HashedRange
 
 SIZE = 200
 ranges = st.lists(

@@ -12,9 +12,10 @@
     │   ├── EventInvalid          2 / 422   a body that may not or cannot stand in the ledger
     │   ├── EventConflict         2 / 409   one id for two different events
     │   ├── LedgerOccupied        2 / 409   a copy into a ledger that has entries of its own
+    │   ├── ImportRefused         2 / 409   an export that does not carry a mirror on
     │   ├── ProofInvalid          1 / 422   a proof, note or export that does not verify
     │   │   └── KeyOutdated               a checkpoint by a key that had been replaced
-    │   ├── HistoryContradicted   1 / 409   a witness saw another or a longer history of the ledger
+    │   ├── HistoryContradicted   1 / 409   a witness or mirror holds another or a longer history
     │   ├── WitnessRefused        1 / 422   a witness does not cosign: the proof does not hold
     │   │   ├── SubmissionInvalid 1 / 400   the request itself is malformed
     │   │   ├── LogUnknown        1 / 404   the witness was not told of this ledger
@@ -107,6 +108,13 @@ class LedgerOccupied(WrongUse):
     code = "ledger_occupied"
 
 
+class ImportRefused(WrongUse):
+    """An export that does not begin where a mirror ends, is not whole, or not for a mirror."""
+
+    http_status = 409
+    code = "import_refused"
+
+
 class ProofInvalid(WrongUse):
     """What was to be proved is not: the message names the step that fails."""
 
@@ -120,7 +128,7 @@ class KeyOutdated(ProofInvalid):
 
 
 class HistoryContradicted(WrongUse):
-    """A witness holds a checkpoint that this ledger does not lead to: it was rewound or forked."""
+    """A witness or mirror holds what this ledger does not lead to: it was rewound or forked."""
 
     exit_code = 1
     http_status = 409

@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from guard.cli.options import HomeOption, JsonOption, open_home
+from guard.cli.options import HomeOption, JsonOption, home_path, open_home
 from guard.cli.output import print_json, progress_bar, results, say
 from guard.cli.paths import check_writable
 from guard.errors import InvalidRequest
-from provenance.errors import ProofInvalid
-from provenance.ledger import VerifierKey, load_verifier
+from provenance.errors import OutputFailed, ProofInvalid
+from provenance.home import KEY_FILE, LEDGER_FILE, Home
+from provenance.ledger import Ledger, VerifierKey, load_verifier
 from provenance.ledger.bundle import Bundle
 from provenance.ledger.evidence import verify_file
+from provenance.ledger.key import verifier_path
 from provenance.ledger.note import Verifier
 from provenance.ledger.witness import kept_checkpoint
 from provenance.picture import write_atomically
@@ -26,12 +28,20 @@ OutputOption = Annotated[
 ]
 
 
+def _ledger(context: typer.Context, home: Path | None) -> Ledger:
+    """The home's ledger, or that of a mirror: a folder with ledger.db and ledger.pub alone."""
+    folder = home_path(context, home)
+    if not Home.exists(folder) and verifier_path(folder / KEY_FILE).exists():
+        return Ledger(f"sqlite:///{folder / LEDGER_FILE}")
+    return open_home(context, home).ledger
+
+
 @app.command()
 def checkpoint(
     context: typer.Context, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """Print the signed head of the ledger (a C2SP signed note)."""
-    ledger = open_home(context, home).ledger
+    ledger = _ledger(context, home)
     head = ledger.checkpoint()
     if as_json:
         seen = [
@@ -64,7 +74,7 @@ def prove(
         check_writable(output)
     elif packed:
         raise InvalidRequest("A proof bundle is no text; name a file with -o.")
-    proof = open_home(context, home).ledger.prove(entry_id, cosigned=cosigned)
+    proof = _ledger(context, home).prove(entry_id, cosigned=cosigned)
     if output is None:
         print_json(proof.model_dump(mode="json"))
         return
@@ -101,7 +111,7 @@ def verify(
     if file is not None:
         return _verify_file(context, file, key, home, as_json=as_json)
     with progress_bar() as progress:
-        ledger = open_home(context, home).ledger
+        ledger = _ledger(context, home)
         report = ledger.verify(
             lambda done, total: progress("verifying", done, total),
             witnessed=[kept_checkpoint(path, ledger.origin) for path in witness or ()],
@@ -135,9 +145,11 @@ def _verify_file(
 
 
 def _verifier(context: typer.Context, key: str | None, home: Path | None) -> Verifier:
-    if key is None:
-        return open_home(context, home).ledger.keys()
-    return VerifierKey.parse(key) if "+" in key else load_verifier(Path(key))
+    return _ledger(context, home).keys() if key is None else _key(key)
+
+
+def _key(named: str) -> VerifierKey:
+    return VerifierKey.parse(named) if "+" in named else load_verifier(Path(named))
 
 
 @app.command()
@@ -148,17 +160,61 @@ def export(
     end: Annotated[
         int | None, typer.Option(min=1, help="Index behind the last entry; else all.")
     ] = None,
+    credentials: Annotated[
+        bool,
+        typer.Option("--credentials", help="With those of delivered pictures, for a mirror."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write entries and the signed head to a file that verifies offline."""
     check_writable(output)
-    ledger = open_home(context, home).ledger
-    write_atomically(output, ledger.export(first, end))
+    ledger = _ledger(context, home)
+    write_atomically(output, ledger.export(first, end, credentials=credentials))
     if as_json:
         print_json({"file": str(output)})
     else:
         say(f"{output}  check it with: wardmark ledger verify {output} --key LEDGER.pub")
+
+
+@app.command("import")
+def take_in(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Exports, in order.")],
+    key: Annotated[
+        str | None,
+        typer.Option(help="The origin's verifier key, or its .pub file; makes a new mirror."),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a mirror of a ledger out of exports, or carry one on; it checks before it writes."""
+    if key is not None:
+        _make_mirror(home_path(context, home), _key(key))
+    with progress_bar() as progress:
+        ledger = _ledger(context, home)
+        done = ledger.take_in(files, lambda done, total: progress("importing", done, total))
+    if as_json:
+        print_json({"added": done.added, **done.head.model_dump(mode="json")})
+    else:
+        results.print(f"{done.head.origin}: {done.added} entries taken in, {done.head.size} in all")
+
+
+def _make_mirror(folder: Path, verifier: VerifierKey) -> None:
+    """An empty mirror in ``folder``, unless there is one of that ledger already."""
+    import migrations
+
+    public = verifier_path(folder / KEY_FILE)
+    if Home.exists(folder):
+        raise InvalidRequest(f"{folder} is a home; name another folder for the mirror with --home")
+    if public.exists() and load_verifier(public) != verifier:
+        raise InvalidRequest(f"{folder} mirrors another ledger, or trusts another key: {public}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        public.write_text(f"{verifier}\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputFailed(f"{public} cannot be written: {error.strerror}.") from error
+    migrations.upgrade(f"sqlite:///{folder / LEDGER_FILE}")
 
 
 @app.command()
@@ -173,7 +229,7 @@ def copy(
     """Copy the whole ledger into another database, its head unchanged: to move it or back it up."""
     import migrations
 
-    ledger = open_home(context, home).ledger
+    ledger = _ledger(context, home)
     migrations.upgrade(url)
     with progress_bar() as progress:
         report = ledger.copy_to(url, progress)

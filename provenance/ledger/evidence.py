@@ -39,9 +39,7 @@ def verify_file(path: Path, verifier: Verifier | str) -> Evidence:
     key = verifier_key(verifier)
     try:
         if _is_export(path):
-            with path.open("rb") as file:
-                lines = iter(lambda: file.readline(MAX_PROOF_BYTES), b"")
-                head, span = exports.verify_export(lines, key)
+            head, span = exports.verify_export(exports.export_lines(path), key)
             says = f"These are all {head.size} entries of {head.origin}, in order, as signed."
             if len(span) < head.size:
                 says = (

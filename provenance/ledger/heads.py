@@ -1,13 +1,17 @@
 """The signed heads of a stored ledger, and the keys that signed them."""
 
+from collections.abc import Iterable
+
 import orjson
 from sqlalchemy import Connection, select
 
 from provenance.errors import LedgerCorrupt, LedgerEntryNotFound, ProofInvalid
 from provenance.ledger import tables
 from provenance.ledger.checkpoint import Checkpoint
+from provenance.ledger.merkle import Frontier
 from provenance.ledger.note import Verifier, VerifierKey
 from provenance.ledger.rotation import FIELD, KIND, KeyHistory
+from provenance.ledger.tiles import StoredTiles
 
 _c = tables.checkpoint.c
 # Built once: each append runs it, and building it costs as much as running it.
@@ -19,15 +23,35 @@ def last_note(connection: Connection) -> str | None:
     return connection.execute(_LAST).scalar()
 
 
-def keys(connection: Connection, trusted: VerifierKey) -> KeyHistory:
-    """All keys of the ledger that follow from trusting one of them."""
+def keys(
+    connection: Connection, trusted: VerifierKey, further: Iterable[str] = ()
+) -> KeyHistory:
+    """All keys of the ledger that follow from trusting one of them.
+
+    ``further``: statements of rotation that do not stand in it yet.
+    """
     c = tables.event.c
-    statements = []
+    statements = [*further]
     for seq, body in connection.execute(select(c.seq, c.body).where(c.kind == KIND)):
         statement = _statement(body)
         if statement is not None and f"\n{seq + 1}\n" in statement:  # only in its own place
             statements.append(statement)
     return KeyHistory.of(trusted, statements)
+
+
+def frontier(connection: Connection, head: Checkpoint | None) -> Frontier:
+    """The right edge of the stored tree that ``head`` signed; None of an empty ledger.
+
+    Raises ``LedgerCorrupt`` when what is stored there does not lead to the signed root.
+    """
+    size = head.size if head else 0
+    found = Frontier.load(StoredTiles(connection, size), size)
+    if head and found.root().hex() != head.root:
+        raise LedgerCorrupt(
+            f"The entries of {head.origin} are not those that were signed at size {size}; nothing "
+            "is appended to it. Run: wardmark ledger verify"
+        )
+    return found
 
 
 def _statement(body: str) -> str | None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from provenance.errors import (
     EventInvalid,
+    ImportRefused,
     LedgerCorrupt,
     LedgerEntryNotFound,
     LedgerKeyInvalid,
@@ -31,6 +32,7 @@ from provenance.ledger.merkle import (
     consistency_path,
     inclusion_path,
 )
+from provenance.ledger.mirror import Imported, take_in
 from provenance.ledger.note import VerifierKey
 from provenance.ledger.proof import ConsistencyProof, InclusionProof, encode_path
 from provenance.ledger.report import LedgerReport
@@ -302,14 +304,33 @@ class Ledger:
         last = connection.execute(query).scalar()
         return 0 if last is None else last + 1
 
-    def export(self, first: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def export(
+        self, first: int = 0, end: int | None = None, *, credentials: bool = False
+    ) -> Iterator[bytes]:
         """Lines (with newline) of an export that ``verify_file`` checks: a header, then each leaf.
 
-        Of the entries ``first`` to ``end - 1``, by default all. Raises ``LedgerEntryNotFound``
-        for a range that is empty or not there.
+        Of the entries ``first`` to ``end - 1``, by default all. ``credentials``: with those of
+        deliveries, which a mirror needs. Raises ``LedgerEntryNotFound`` for a range that is empty
+        or not there.
         """
         with self._database.reading() as connection:
-            yield from write_export(connection, some_head(connection, self.verifier), first, end)
+            head = some_head(connection, self.verifier)
+            yield from write_export(connection, head, first, end, credentials=credentials)
+
+    def take_in(
+        self, exports: Sequence[Path], progress: Progress = lambda _done, _total: None
+    ) -> Imported:
+        """Carry this mirror on with exports of its origin, in order; all or none is taken in.
+
+        A mirror is a ledger that was opened with the verifier key alone. Entries that stand are
+        passed over. Raises as ``mirror.take_in``.
+        """
+        if self._sequencer is not None:
+            raise ImportRefused(
+                f"{self._database.name} has its key and grows by itself; a mirror has the "
+                "verifier key alone."
+            )
+        return take_in(self._database, self.verifier, exports, progress)
 
     def verify(
         self,

@@ -24,6 +24,7 @@ from provenance.record import Record
 
 DELIVERY = "delivery"
 PDQ_BITS = 256
+PORTION = 100  # credentials that are held in memory at once, of some tens of kilobytes each
 _c = tables.record.c
 
 
@@ -62,6 +63,18 @@ def row_of(record: Record, seq: int) -> tuple[Any, ...]:
     fields = record.model_dump(exclude={"policy"}) | policy
     fields |= {"seq": seq, "created_at": format_time(record.created_at)}
     return tuple(fields[column.name] for column in tables.record.columns)
+
+
+def restored(body: Mapping[str, Any], credential: bytes) -> Record:
+    """The record that the body of a delivery binds. Raises ``EventInvalid`` when it is none."""
+    try:
+        fields = {k: v for k, v in body["record"].items() if k != "credential_sha256"}
+        record = Record.model_validate(fields | {"credential": credential})
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+        raise EventInvalid(f"A delivery holds no record: {error}.") from error
+    if described(record) != body["record"]:
+        raise EventInvalid("A delivery and its credential do not belong together.")
+    return record
 
 
 def record_of(row: Row[*tuple[Any, ...]]) -> Record:
@@ -113,6 +126,14 @@ def unexpected(connection: Connection) -> Sequence[int]:
     query = select(_c.seq).join_from(tables.record, tables.event, _c.seq == event.seq, isouter=True)
     strange = or_(event.kind != DELIVERY, event.kind.is_(None))
     return connection.execute(query.where(strange)).scalars().all()
+
+
+def credentials(connection: Connection, span: range) -> Iterator[tuple[int, bytes]]:
+    """Index and credential of each record whose entry is in ``span``, in order."""
+    query = select(_c.seq, _c.credential).where(_c.seq >= span.start, _c.seq < span.stop)
+    result = connection.execution_options(yield_per=PORTION).execute(query.order_by(_c.seq))
+    for seq, credential in result:
+        yield seq, bytes(credential)
 
 
 def by_content_id(connection: Connection, content_id: str) -> Record | None:

@@ -16,18 +16,19 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from policies.errors import WardmarkError
-from provenance.errors import EventConflict, LedgerCorrupt, LedgerKeyInvalid, LedgerUnavailable
+from provenance.errors import EventConflict, LedgerKeyInvalid, LedgerUnavailable
 from provenance.ledger import batch as batches
 from provenance.ledger import journal, records, tables
 from provenance.ledger.batch import Batch
 from provenance.ledger.database import Database
 from provenance.ledger.event import Draft, Entry, Event, draft, format_time, parse_time
 from provenance.ledger.heads import believed, keys, last_note
+from provenance.ledger.heads import frontier as stored_frontier
 from provenance.ledger.key import LedgerKey
 from provenance.ledger.merkle import Frontier
 from provenance.ledger.rotation import FIELD, KIND, Rotation
 from provenance.ledger.ticket import Ticket
-from provenance.ledger.tiles import StoredTiles, tile_row
+from provenance.ledger.tiles import tile_row
 from provenance.record import Record
 
 MAX_GROUP = 10_000  # events in one transaction, beyond the first ticket
@@ -238,12 +239,7 @@ class Sequencer:
                 f"The key {self._key.public.key_id.hex()} of {self._key.public.name} was replaced; "
                 "load the ledger's new key and try again."
             )
-        frontier = Frontier.load(StoredTiles(connection, size), size)
-        if signed and frontier.root().hex() != signed.root:
-            raise LedgerCorrupt(
-                f"The entries of {self._database.name} are not those that were signed at size "
-                f"{size}; nothing is appended to it. Run: wardmark ledger verify"
-            )
+        frontier = stored_frontier(connection, signed)
         query = select(tables.event.c.at).where(tables.event.c.seq == size - 1)
         return _Head(frontier, note, connection.execute(query).scalar() or "")
 

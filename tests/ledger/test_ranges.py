@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from deliveries import a_record
 from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.errors import LedgerEntryNotFound, ProofInvalid
-from provenance.ledger import Ledger, verify_file
+from provenance.ledger import Event, Ledger, verify_file
 from provenance.ledger.merkle import (
     ListedLeaves,
     leaf_hash,
@@ -71,6 +72,18 @@ def test_a_range_in_which_anything_was_changed_does_not_verify(
         file.write_bytes(other + b"".join(leaves))
         with pytest.raises(ProofInvalid):
             verify_file(file, grown.verifier)
+
+
+def test_credentials_travel_with_their_deliveries(ledger: Ledger, tmp_path: Path) -> None:
+    for number in range(1, 4):
+        ledger.append([Event("test", {"kind": "delivery"})])
+        ledger.record(a_record(number))
+    file = tmp_path / "export.jsonl"
+    for first, deliveries in ((0, 3), (2, 2), (5, 1)):
+        lines = list(ledger.export(first, credentials=True))
+        assert len(lines) == 1 + (6 - first) + deliveries
+        file.write_bytes(b"".join(lines))
+        assert verify_file(file, ledger.verifier).checkpoint == ledger.checkpoint()
 
 
 @given(st.data())

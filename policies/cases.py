@@ -77,16 +77,19 @@ class Outcome(Frozen):
         return not self.faults
 
 
-def load_cases(name_or_path: str | Path) -> tuple[Case, ...]:
-    """The cases of the policy of that name or file.
+def load_cases(name_or_path: str | Path, file: Path | None = None) -> tuple[Case, ...]:
+    """The cases of the policy of that name or file, or those in ``file``.
 
-    Raises PolicyNotFound when it has none, PolicyInvalid with line and column.
+    Raises PolicyNotFound when there are none, PolicyInvalid with line and column.
     """
     path = policy_path(name_or_path)
-    beside = path.parent / FOLDER / path.name
-    if not beside.exists():
-        raise PolicyNotFound(f"{path.name} has no cases; write them in {FOLDER}/{path.name}")
-    return model_of(Cases, read_file(beside)).cases
+    if file is None:
+        file = path.parent / FOLDER / path.name
+        if not file.exists():
+            raise PolicyNotFound(f"{path.name} has no cases; write them in {FOLDER}/{path.name}")
+    elif not file.exists():
+        raise PolicyNotFound(f"no file of cases {file}")
+    return model_of(Cases, read_file(file)).cases
 
 
 def run(policy: Policy, cases: Sequence[Case]) -> tuple[Outcome, ...]:

@@ -44,13 +44,27 @@ _Tree = _Leaf | _Group
 
 def covers(wide: Rule, narrow: Rule) -> bool:
     """Whenever ``narrow`` fires, ``wide`` fires, with no milder action and no fewer obligations."""
+    return wide.obligations >= narrow.obligations and outranks(wide, narrow)
+
+
+def outranks(wide: Rule, narrow: Rule) -> bool:
+    """Whenever ``narrow`` fires, ``wide`` fires with no milder action: nothing of ``narrow`` counts
+    but its obligations and its message."""
     return (
         (wide.stage in ("both", narrow.stage))
         and wide.action >= narrow.action
-        and wide.obligations >= narrow.obligations
         and wide.on_missing in (OnMissing.MATCH, narrow.on_missing)
         and _implies(_tree(narrow.when), _tree(wide.when))
     )
+
+
+def thresholds(clause: Clause) -> dict[str, set[Scalar]]:
+    """The limits of each score that makes ``clause`` true alone, whatever else is known."""
+    found: dict[str, set[Scalar]] = {}
+    for leaf in _disjuncts(_tree(clause)):
+        if FIELDS[leaf.field].kind is Kind.SCORE and not isinstance(leaf.limit, tuple):
+            found.setdefault(leaf.field, set()).add(leaf.limit)
+    return found
 
 
 def never(clause: Clause) -> bool:
@@ -111,6 +125,14 @@ def _conjuncts(tree: _Tree) -> Iterator[_Leaf]:
     elif tree.every:
         for part in tree.parts:
             yield from _conjuncts(part)
+
+
+def _disjuncts(tree: _Tree) -> Iterator[_Leaf]:
+    if isinstance(tree, _Leaf):
+        yield tree
+    elif not tree.every:
+        for part in tree.parts:
+            yield from _disjuncts(part)
 
 
 def _satisfiable(leaves: Sequence[_Leaf]) -> bool:

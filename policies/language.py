@@ -74,9 +74,11 @@ _OPPOSITES = dict(_PAIRS) | {right: left for left, right in _PAIRS}
 
 _ORDER = (Operator.AT_LEAST, Operator.ABOVE, Operator.AT_MOST, Operator.BELOW)
 _EQUALITY = (Operator.EQUAL, Operator.UNEQUAL, Operator.IN, Operator.NOT_IN)
-_TAKE_LISTS = frozenset(
+TAKE_LISTS = frozenset(
     {Operator.IN, Operator.NOT_IN, Operator.CONTAINS_ANY, Operator.CONTAINS_NONE}
 )
+"""Operators whose limit is a list of values."""
+
 RISING = frozenset(
     {Operator.AT_LEAST, Operator.ABOVE, Operator.CONTAINS, Operator.CONTAINS_ANY}
 )
@@ -316,7 +318,7 @@ def _check_limit(field: Field, op: Operator, limit: Scalar | tuple[Scalar, ...])
         if limit is not None:
             raise fault("limit", f"{op} takes no limit")
         return
-    if op in _TAKE_LISTS:
+    if op in TAKE_LISTS:
         if not isinstance(limit, tuple) or not 1 <= len(limit) <= MAX_CLAUSES:
             raise fault("limit", f"{op} takes a list of 1 to {MAX_CLAUSES} values")
         for value in limit:

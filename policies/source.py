@@ -104,6 +104,11 @@ def read_source(text: str | bytes, name: str) -> Source:
         raise Source(name, None).invalid([problem]) from error
 
 
+def reads_as_text(word: str) -> bool:
+    """Whether ``word``, without quotes, is read as a text and not as a number, truth or nothing."""
+    return not (word in _CONSTANTS or _INTEGER.fullmatch(word) or _FLOAT.fullmatch(word))
+
+
 class _Reader:
     """Builds the data from PyYAML's events, which come one by one, so that a limit that is passed
     stops the work at once."""
@@ -158,13 +163,15 @@ class _Reader:
         word: str = event.value
         if not event.implicit[0]:  # quoted, or a block of text
             return word
+        if reads_as_text(word):
+            return word
         if word in _CONSTANTS:
             return _CONSTANTS[word]
         if _INTEGER.fullmatch(word):
             if len(word.lstrip("+-")) > MAX_DIGITS:
                 self._refuse(event, f"a number of more than {MAX_DIGITS} digits")
             return int(word)
-        return float(word) if _FLOAT.fullmatch(word) else word
+        return float(word)
 
     def _refuse_indirection(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:

@@ -45,7 +45,7 @@ class Changes(Frozen):
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if not self.model_fields_set:
+        if all(value is None for _, value in self):
             raise fault((), "set changes nothing; name at least one key of the rule")
         return self
 

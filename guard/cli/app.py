@@ -12,6 +12,7 @@ from guard.cli import (
     init,
     ledger,
     mark,
+    policy,
     retention,
     sequence,
     serve,
@@ -54,3 +55,4 @@ ledger.app.command("rotate-key")(witness.rotate_key)
 ledger.app.command("witness")(witness.witness)
 ledger.app.command("sequence")(sequence.sequence)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(policy.app, name="policy")

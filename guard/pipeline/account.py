@@ -8,6 +8,8 @@ them with words of its own, and of those the commitments are known too. Pure.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from guard.assessment import Assessment
 from policies.candidate import Candidate
 from policies.decision import Decision, Scalar
@@ -80,23 +82,27 @@ class Judgement(NamedTuple):
 def recorded_facts(
     account: Mapping[str, Any], stage: Stage, words: Mapping[str, str]
 ) -> Facts | None:
-    """The facts of an account; None where it was written before facts were recorded.
+    """The facts of an account; None where it was written before facts were recorded, or in words
+    that facts no longer take.
 
     ``words``: see ``words_of``. A commitment that stands for none of them stays as it is: a text
     that equals no word of the policy, as the one that was meant.
     """
     if "fields" not in account or "thresholds" not in account:
         return None
-    return Facts(
-        stage=stage,
-        scores=account["scores"],
-        thresholds=account["thresholds"],
-        not_assessed=frozenset(account["not_assessed"]),
-        fields={
-            name: words.get(value, value) if name in COMMITTED else value
-            for name, value in account["fields"].items()
-        },
-    )
+    try:
+        return Facts(
+            stage=stage,
+            scores=account["scores"],
+            thresholds=account["thresholds"],
+            not_assessed=frozenset(account["not_assessed"]),
+            fields={
+                name: words.get(value, value) if name in COMMITTED else value
+                for name, value in account["fields"].items()
+            },
+        )
+    except ValidationError:
+        return None
 
 
 def words_of(policies: Iterable[Policy], key: bytes) -> dict[str, str]:

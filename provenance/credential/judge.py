@@ -214,9 +214,7 @@ def _revocation(codes: Codes) -> Revocation:
     return Revocation.NOT_CHECKED
 
 
-def _signer(
-    chain: Sequence[x509.Certificate], own: ChainFinding, found: Found
-) -> SignerFinding:
+def _signer(chain: Sequence[x509.Certificate], own: ChainFinding, found: Found) -> SignerFinding:
     info = signature_of(found.report)
     if not chain:
         return SignerFinding(

@@ -74,6 +74,15 @@ def check_store(store: bytes, trust: TrustAnchors, at: datetime | None = None) -
     return judge(Found(report, reading, binding=None), trust, at)
 
 
+def portrait(store: bytes) -> bytes | None:
+    """The encoded picture of itself that a store carries and has signed; None where it has none.
+
+    Of whom the signature is, is not asked here.
+    """
+    reading = _reading(store)
+    return None if isinstance(reading, str) else reading.portrait()
+
+
 def _reading(store: bytes) -> Reading | str:
     """Our own reading, or in words why there is none."""
     try:

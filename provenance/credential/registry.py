@@ -12,6 +12,7 @@ from provenance.credential.reader import Reading
 
 Json = Mapping[str, object]
 
+
 def _names(file: str) -> frozenset[str]:
     lines = files("provenance.credential").joinpath(file).read_text("ascii").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))

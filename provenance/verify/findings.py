@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from provenance.credential.credential import Credential
+from provenance.credential.credential import Credential, State
 from provenance.fingerprint import MATCH_DISTANCE, Fingerprint
 from provenance.record import Record
 from provenance.verify.report import Inclusion
@@ -30,23 +30,13 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A record that one layer leads to, held against the file.
+class Likeness:
+    """The file's picture held against another. ``distance``: bits between the two fingerprints, the
+    nearest of the file's turns and flips. ``comparable``: both have enough detail for that to mean
+    something."""
 
-    ``distance``: bits between the two fingerprints, the nearest of the file's turns and flips.
-    ``comparable``: both pictures have enough detail for that to mean something. ``chance``: of an
-    unrelated picture among all those searched being as near. ``stored``: the recorded credential,
-    judged. ``same_store``: the file carries that very credential.
-    """
-
-    record: Record
     distance: int
     comparable: bool
-    chance: float
-    stored: Credential
-    same_store: bool
-    inclusion: Inclusion
-    checkpoint: str | None = None
 
     @property
     def agrees(self) -> bool:
@@ -58,6 +48,22 @@ class Candidate:
         """The fingerprints are as far apart as those of different pictures are."""
         return self.comparable and self.distance >= UNRELATED_DISTANCE
 
+
+@dataclass(frozen=True)
+class Candidate(Likeness):
+    """A record that one layer leads to, held against the file.
+
+    ``chance``: of an unrelated picture among all those searched being as near. ``stored``: the
+    recorded credential, judged. ``same_store``: the file carries that very credential.
+    """
+
+    record: Record
+    chance: float
+    stored: Credential
+    same_store: bool
+    inclusion: Inclusion
+    checkpoint: str | None = None
+
     @property
     def look_alike(self) -> bool:
         """Near, but among so many records that it may well be another picture."""
@@ -65,11 +71,42 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Resolved:
+    """A credential that a resolver keeps, judged like any other.
+
+    ``likeness``: of the file to the picture of itself that the credential carries, None where it
+    carries none. ``bound``: it states the very mark by which it was found. ``chance``: of an
+    unrelated picture coming as far. ``similarity``: 0..100, as the resolver states.
+    """
+
+    resolver: str
+    manifest: str
+    stored: Credential
+    likeness: Likeness | None
+    bound: bool
+    chance: float
+    similarity: int | None = None
+
+    @property
+    def recovers(self) -> bool:
+        """It speaks for the picture in place of a credential in the file."""
+        return (
+            self.stored.state is State.TRUSTED
+            and self.likeness is not None
+            and self.likeness.comparable
+            and self.likeness.agrees
+            and self.chance <= MOST_CHANCE
+        )
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that was gathered. ``by_*``: the record that this layer leads to, if any.
 
     ``ledger_asked`` is False where there was no ledger to ask. ``algs_tried``: the soft binding
-    algorithms that were looked for.
+    algorithms that were looked for. ``self_portrait``: the picture held against the one that its
+    own credential carries, looked at where the credential does not hold. ``resolved``: what
+    resolvers keep for it; ``unresolved``: resolvers that could not be asked.
     """
 
     credential: Credential
@@ -81,6 +118,14 @@ class Findings:
     by_mark: Candidate | None = None
     by_credential: Candidate | None = None
     by_fingerprint: Candidate | None = None
+    self_portrait: Likeness | None = None
+    resolved: tuple[Resolved, ...] = ()
+    unresolved: tuple[str, ...] = ()
+
+    @property
+    def recovering(self) -> Resolved | None:
+        """The first credential kept by a resolver that speaks for the picture."""
+        return next((found for found in self.resolved if found.recovers), None)
 
     @property
     def candidate(self) -> Candidate | None:

@@ -1,12 +1,23 @@
 """Ask every layer what it knows of a file: all input and output of ``verify`` is here."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from provenance.credential.container import find_store, holds_stores
-from provenance.credential.read import check_store, read
-from provenance.errors import LedgerCorrupt, LedgerEntryNotFound, LedgerKeyInvalid, ProofInvalid
+from provenance.credential.credential import Credential, Integrity
+from provenance.credential.read import check_store, portrait, read
+from provenance.errors import (
+    AddressRefused,
+    FetchFailed,
+    LedgerCorrupt,
+    LedgerEntryNotFound,
+    LedgerKeyInvalid,
+    PictureInvalid,
+    PictureTooLarge,
+    ProofInvalid,
+)
 from provenance.fingerprint import (
     MATCH_DISTANCE,
     MIN_QUALITY,
@@ -15,14 +26,21 @@ from provenance.fingerprint import (
     dihedral,
     distance,
     false_positive_probability,
+    fingerprint,
 )
 from provenance.ledger import verify_inclusion
 from provenance.ledger.records import described
-from provenance.picture import Picture, Pixels
+from provenance.picture import Picture, Pixels, decode
 from provenance.record import CONTENT_ID_BYTES, Record
-from provenance.verify.findings import Candidate, Findings, Mark
+from provenance.verify.findings import Candidate, Findings, Likeness, Mark, Resolved
 from provenance.verify.report import Inclusion
+from provenance.verify.resolver import Lead, SoftBindingValue, resolve
 from provenance.verify.sources import RecordSource, Sources
+
+MAX_PORTRAIT_BYTES = 4 * 1024 * 1024  # a thumbnail takes tens of KB
+
+RESOLVER_SIZE = 1_000_000
+"""Pictures among which a resolver is taken to have searched by looks: it does not say how many."""
 
 
 class Proved(NamedTuple):
@@ -42,8 +60,17 @@ def gather(
     mark = _read_mark(picture.pixels, sources, ledger)
     variants = dihedral(picture.pixels)
     algs = frozenset(scheme.alg for scheme in sources.schemes)
+    alone = Findings(
+        credential=credential,
+        mark=mark,
+        fingerprint=variants[0],
+        algs_tried=algs,
+        self_portrait=_self_portrait(credential, data, picture.media_type, variants),
+    )
+    if not credential.proves:
+        alone = _ask_resolvers(alone, data, picture.media_type, variants, sources)
     if ledger is None:
-        return Findings(credential, mark, variants[0], algs_tried=algs)
+        return alone
     look = _Look(data, picture.media_type, variants, ledger, sources, at)
     by_file = look.at(ledger.record_by_sha256(hashlib.sha256(data).hexdigest()))
     by_mark = look.at(_record_of_mark(mark, ledger))
@@ -51,16 +78,77 @@ def gather(
     by_credential = look.at(ledger.record_by_content_id(stated)) if stated else None
     named = [c for c in (by_file, by_mark, by_credential) if c is not None]
     by_fingerprint = None if any(c.agrees for c in named) else look.nearest()
-    return Findings(
-        credential=credential,
-        mark=mark,
-        fingerprint=variants[0],
-        algs_tried=algs,
+    return replace(
+        alone,
         ledger_asked=True,
         by_file=by_file,
         by_mark=by_mark,
         by_credential=by_credential,
         by_fingerprint=by_fingerprint,
+    )
+
+
+def _self_portrait(
+    credential: Credential, data: bytes, kind: str, variants: tuple[Fingerprint, ...]
+) -> Likeness | None:
+    """The picture held against the one that its own credential carries, where that is broken."""
+    if credential.integrity is not Integrity.BROKEN or not holds_stores(kind):
+        return None
+    embedded = find_store(data, kind)
+    return _likeness(portrait(embedded.store), variants) if embedded else None
+
+
+def _likeness(other: bytes | None, variants: tuple[Fingerprint, ...]) -> Likeness | None:
+    """``other``: an encoded picture that a stranger gave; None where it cannot be decoded."""
+    if other is None or len(other) > MAX_PORTRAIT_BYTES:
+        return None
+    try:
+        seen = fingerprint(decode(other).pixels)
+    except (PictureInvalid, PictureTooLarge):
+        return None
+    return Likeness(
+        distance=min(distance(variant, seen) for variant in variants),
+        comparable=variants[0].usable and seen.usable,
+    )
+
+
+def _ask_resolvers(
+    alone: Findings,
+    data: bytes,
+    media_type: str,
+    variants: tuple[Fingerprint, ...],
+    sources: Sources,
+) -> Findings:
+    mark = alone.mark
+    bindings = [SoftBindingValue(mark.alg, mark.detection.payload)] if mark else []
+    resolved: list[Resolved] = []
+    unresolved: list[str] = []
+    for resolver in sources.resolvers:
+        try:
+            leads = resolve(resolver, bindings, data, media_type)
+        except (AddressRefused, FetchFailed):
+            unresolved.append(resolver.host)
+            continue
+        resolved += [_kept(resolver.host, lead, variants, sources) for lead in leads]
+    return replace(alone, resolved=tuple(resolved), unresolved=tuple(unresolved))
+
+
+def _kept(host: str, lead: Lead, variants: tuple[Fingerprint, ...], sources: Sources) -> Resolved:
+    stored = check_store(lead.store, sources.trust)
+    likeness = _likeness(portrait(lead.store), variants)
+    stated = {(b.alg, b.value) for b in stored.contents.soft_bindings} if stored.contents else set()
+    bound = lead.binding is not None and (lead.binding.alg, lead.binding.value.hex()) in stated
+    searched = len(variants) * (1 if bound else RESOLVER_SIZE)
+    return Resolved(
+        resolver=host,
+        manifest=lead.manifest,
+        stored=stored,
+        likeness=likeness,
+        bound=bound,
+        chance=false_positive_probability(likeness.distance, comparisons=searched)
+        if likeness
+        else 1.0,
+        similarity=lead.similarity,
     )
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from policies.decision import Frozen
-from provenance.credential.credential import Credential, Disclosures
+from provenance.credential.credential import Credential, Disclosures, State
 from provenance.watermark import Geometry
 
 
@@ -87,6 +87,19 @@ class RecordReport(Frozen):
     checkpoint: str | None = None
 
 
+class ResolutionReport(Frozen):
+    """A credential that a resolver keeps for this picture. ``state``: of that credential.
+    ``distance``: 0..256 bits to the picture that it carries of itself, None where it carries none.
+    ``false_positive_probability``: 0..1, of an unrelated picture coming as far."""
+
+    resolver: str
+    manifest: str
+    state: State
+    distance: int | None = Field(default=None, ge=0, le=256)
+    similarity: int | None = None
+    false_positive_probability: float = Field(ge=0, le=1)
+
+
 class Agreement(Frozen):
     """Two layers compared. ``name``: of the disagreement, None where they agree. ``contradicts``:
     it is evidence against the picture's story, not merely something missing."""
@@ -96,6 +109,20 @@ class Agreement(Frozen):
     detail: str
     name: str | None = None
     contradicts: bool = False
+
+
+def holds(between: tuple[str, str], detail: str) -> Agreement:
+    """Two layers agree."""
+    return Agreement(between=between, holds=True, detail=detail)
+
+
+def differs(
+    between: tuple[str, str], name: str, detail: str, *, contradicts: bool = False
+) -> Agreement:
+    """Two layers do not agree, and that has a name."""
+    return Agreement(
+        between=between, holds=False, detail=detail, name=name, contradicts=contradicts
+    )
 
 
 class LineStatus(StrEnum):
@@ -115,7 +142,9 @@ class LegalLine(Frozen):
 
 
 class Report(Frozen):
-    """Everything found of one file. ``file``: as named by the caller; ``sha256``: of its bytes."""
+    """Everything found of one file. ``file``: as named by the caller; ``sha256``: of its bytes.
+    ``to_establish``: what would have to be there for the verdict to be established, in sentences;
+    empty where it is. ``resolution``: what resolvers keep, where some were asked."""
 
     file: str
     media_type: str
@@ -130,3 +159,5 @@ class Report(Frozen):
     agreement: tuple[Agreement, ...]
     disclosures: Disclosures
     legal: tuple[LegalLine, ...]
+    to_establish: tuple[str, ...] = ()
+    resolution: tuple[ResolutionReport, ...] = ()

@@ -7,6 +7,7 @@ from provenance.keys.trust import TrustAnchors
 from provenance.ledger import Checkpoint, InclusionProof
 from provenance.ledger.note import VerifierKey
 from provenance.record import Record
+from provenance.verify.resolver import Resolver
 from provenance.watermark import Scheme, load_scheme
 
 DEFAULT_SCHEMES = ("dwtDctSvd", "dwtDct")  # rivaGan needs weights and half a second
@@ -39,9 +40,11 @@ class Sources:
     """Whom to believe and where to look.
 
     Without anchors no signer is trusted; without a ledger nothing can be recovered. ``schemes``:
-    watermark schemes to try, in order.
+    watermark schemes to try, in order. ``resolvers``: services that are asked over the network for
+    the credential of a mark, where the file's own does not prove its origin; none unless named.
     """
 
     trust: TrustAnchors = field(default_factory=TrustAnchors)
     ledger: RecordSource | None = None
     schemes: tuple[Scheme, ...] = field(default_factory=default_schemes)
+    resolvers: tuple[Resolver, ...] = ()

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from provenance.credential.credential import Contents, Credential, Disclosures, SignerFinding
-from provenance.verify.findings import Candidate, Findings
+from provenance.verify.findings import Candidate, Findings, Resolved
 from provenance.verify.report import Agreement, Origin, Verdict
+from provenance.verify.rules import recovered_from
 
 ORIGIN_WORDS = {
     Origin.AI_GENERATED: "an AI-generated picture",
@@ -31,8 +32,13 @@ def summarise(
     credential, candidate = findings.credential, findings.candidate
     if verdict is Verdict.ESTABLISHED:
         return _established(credential, origin) + _caveat(credential)
-    if verdict is Verdict.RECOVERED and candidate is not None:
-        return _recovered(findings, candidate, said, origin) + _caveat(candidate.stored)
+    if verdict is Verdict.RECOVERED:
+        stored = recovered_from(findings)
+        if candidate is not None and stored is candidate.stored:
+            return _recovered(findings, candidate, said, origin) + _caveat(stored)
+        if findings.recovering is not None:
+            kept = findings.recovering
+            return _resolved(findings, kept, said, origin) + _caveat(kept.stored)
     if verdict is Verdict.CONTRADICTED:
         worst = next(agreement for agreement in said if agreement.contradicts)
         others = [a.name for a in said if a.contradicts and a.name and a is not worst]
@@ -56,10 +62,6 @@ def _established(credential: Credential, origin: Origin) -> str:
 def _recovered(
     findings: Findings, candidate: Candidate, said: Sequence[Agreement], origin: Origin
 ) -> str:
-    lost = next(
-        (a.detail for a in said if a.between[0] == "credential" and not a.holds),
-        "the file carries no usable credential",
-    )
     way = {
         id(findings.by_file): "its bytes lead",
         id(findings.by_mark): "its watermark leads",
@@ -68,11 +70,30 @@ def _recovered(
     flat = "" if candidate.comparable else ", with too little detail to be sure of it"
     stated = _disclosures(candidate.stored.contents)
     return (
-        f"This looks like a copy of {ORIGIN_WORDS[origin]}{_maker(stated)}: {lost}, but {way} to "
-        f"record {candidate.record.content_id}, whose credential by "
+        f"This looks like a copy of {ORIGIN_WORDS[origin]}{_maker(stated)}: {_lost(said)}, "
+        f"but {way} to record {candidate.record.content_id}, whose credential by "
         f"{_name(candidate.stored.signer)} holds and whose fingerprint agrees{flat} "
         f"(chance of an unrelated picture: {candidate.chance:.0e}); "
         "the copy itself may have been changed."
+    )
+
+
+def _resolved(findings: Findings, kept: Resolved, said: Sequence[Agreement], origin: Origin) -> str:
+    way = "its watermark leads" if kept.bound and findings.mark else "its looks lead"
+    stated = _disclosures(kept.stored.contents)
+    return (
+        f"This looks like a copy of {ORIGIN_WORDS[origin]}{_maker(stated)}: {_lost(said)}, "
+        f"but {way} to a credential by {_name(kept.stored.signer)} that {kept.resolver} keeps, "
+        f"whose own picture looks the same (chance of an unrelated picture: {kept.chance:.0e}); "
+        "the copy itself may have been changed."
+    )
+
+
+def _lost(said: Sequence[Agreement]) -> str:
+    """What became of the file's own credential."""
+    return next(
+        (a.detail for a in said if a.between[0] == "credential" and not a.holds),
+        "the file carries no usable credential",
     )
 
 

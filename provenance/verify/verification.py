@@ -7,13 +7,15 @@ from pathlib import Path
 from provenance.credential.credential import Contents, Disclosures
 from provenance.picture import decode, read_file
 from provenance.verify import legal, rules
-from provenance.verify.findings import Candidate, Findings
+from provenance.verify.findings import Candidate, Findings, Resolved
 from provenance.verify.gather import gather
+from provenance.verify.remedy import remedies
 from provenance.verify.report import (
     FingerprintReport,
     Match,
     RecordReport,
     Report,
+    ResolutionReport,
     Verdict,
     WatermarkReport,
 )
@@ -32,7 +34,8 @@ def verify(
 
     ``picture``: a path, or the bytes of a file. ``sources``: whom to believe and where to look
     (``Home.sources``); without, no signer is trusted and no record is known. ``at`` (aware, default
-    now): the moment at which certificates must be valid. The network is never asked.
+    now): the moment at which certificates must be valid. The network is asked only where
+    ``sources`` names resolvers.
 
     Raises PictureInvalid or PictureTooLarge when the picture cannot be read, and LedgerUnavailable
     when the ledger cannot be asked; whatever a readable picture carries, the answer is a Report.
@@ -58,6 +61,8 @@ def verify(
         agreement=said,
         disclosures=believed.disclosures if believed else Disclosures(),
         legal=legal.lines(findings, origin, data),
+        to_establish=remedies(findings, said, verdict),
+        resolution=tuple(map(_resolution, findings.resolved)),
     )
 
 
@@ -65,9 +70,21 @@ def _believed(findings: Findings, verdict: Verdict) -> Contents | None:
     """The statements that the verdict stands for: of no others is anything repeated as fact."""
     if verdict is Verdict.ESTABLISHED:
         return findings.credential.contents
-    if verdict is Verdict.RECOVERED and findings.candidate is not None:
-        return findings.candidate.stored.contents
+    if verdict is Verdict.RECOVERED:
+        stored = rules.recovered_from(findings)
+        return stored.contents if stored else None
     return None
+
+
+def _resolution(found: Resolved) -> ResolutionReport:
+    return ResolutionReport(
+        resolver=found.resolver,
+        manifest=found.manifest,
+        state=found.stored.state,
+        distance=found.likeness.distance if found.likeness else None,
+        similarity=found.similarity,
+        false_positive_probability=found.chance,
+    )
 
 
 def _watermark(findings: Findings) -> WatermarkReport:

@@ -131,8 +131,10 @@ def _der_signature(key: ec.EllipticCurvePublicKey, signature: bytes) -> bytes:
 
 def sig_structure(context: str, protected: bytes, payload: bytes) -> bytes:
     """What is signed: CBOR of [context, protected headers, no further data, payload]."""
-    return b"\x84" + cbor_string(3, context.encode()) + b"".join(
-        cbor_string(2, part) for part in (protected, b"", payload)
+    return (
+        b"\x84"
+        + cbor_string(3, context.encode())
+        + b"".join(cbor_string(2, part) for part in (protected, b"", payload))
     )
 
 
@@ -199,4 +201,3 @@ def _ocsp_answers(headers: Mapping[object, object]) -> tuple[bytes, ...]:
     values = container.get("ocspVals") if isinstance(container, dict) else None
     answers = values if isinstance(values, list) else []
     return tuple(answer for answer in answers if isinstance(answer, bytes))[:MAX_TOKENS]
-

@@ -15,6 +15,7 @@ from provenance.credential.reader.binding import (
 )
 from provenance.credential.reader.jumbf import Store, parse
 from provenance.credential.reader.manifest import (
+    ASSERTIONS,
     SIGNATURE,
     Json,
     Manifest,
@@ -26,8 +27,8 @@ from provenance.credential.reader.timestamp import TimeStamp, best_time_stamp
 from provenance.keys.trust import TrustAnchors
 
 MANIFEST_REFERENCES = ("activeManifest", "c2pa_manifest", "active_manifest")
-DATA_HASH_MISMATCH = "assertion.dataHash.mismatch"
-PICTURE_TYPES = (b"bidb",)  # a box of embedded file data, as thumbnails are
+PORTRAIT = "c2pa.thumbnail.claim"
+EMBEDDED_FILE = b"bidb"  # the box with the bytes of an embedded file
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,15 @@ class Reading:
         stated = self.active.statements.get(DATA_HASH)
         return stated if isinstance(stated, dict) else None
 
-    def thumbnail(self) -> bytes | None:
-        """The picture of itself that the active manifest carries, if any; its hash is signed."""
-        outer = self.active.box.child("c2pa.assertions")
+    def portrait(self) -> bytes | None:
+        """The encoded picture of itself that the active manifest carries, where the signature is
+        over that very picture; None otherwise."""
+        if self.failures:
+            return None
+        outer = self.active.box.child(ASSERTIONS)
         for child in outer.children if outer else []:
-            held = child.content(PICTURE_TYPES[0])
-            if child.label.startswith("c2pa.thumbnail.claim") and held is not None:
+            held = child.content(EMBEDDED_FILE)
+            if child.label.startswith(PORTRAIT) and held is not None:
                 return self.store.data[held.start : held.end]
         return None
 
@@ -112,9 +116,7 @@ def open_store(data: bytes) -> Reading:
     )
 
 
-def _ingredients(
-    store: Store, manifest: Manifest, found: Sequence[Manifest]
-) -> Iterator[str]:
+def _ingredients(store: Store, manifest: Manifest, found: Sequence[Manifest]) -> Iterator[str]:
     """What fails of the references to manifests of ingredients."""
     for label, said in manifest.statements.items():
         if not label.startswith("c2pa.ingredient") or not isinstance(said, dict):
@@ -150,4 +152,3 @@ def _signed_by(manifest: Manifest) -> Json:
         names = signature.chain[0].subject.get_attributes_for_oid(oid) if signature.chain else []
         said[key] = str(names[0].value) if names else None
     return said
-

@@ -1,0 +1,1 @@
+"""What the benchmark of watermarks is made of: attacks, pictures, readings of peers."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from provenance.errors import EventConflict, EventInvalid
-from provenance.ledger import journal
+from provenance.ledger import journal, records, rotation
 from provenance.ledger.event import (
     FORMAT,
     MAX_ID,
@@ -42,6 +42,10 @@ class Batch(NamedTuple):
 def prepare(batch_id: str, kind: str, bodies: Sequence[Mapping[str, Json]]) -> Batch:
     """Check the events of a batch. Raises ``EventInvalid`` with what to change."""
     check_kind(kind)
+    if kind == records.DELIVERY:
+        raise EventInvalid("A delivery is recorded with Ledger.record, so it can be found.")
+    if kind == rotation.KIND:
+        raise EventInvalid("A key is replaced with: wardmark ledger rotate-key")
     check_id(batch_id, MAX_ID - len(_NUMBER))
     if not 0 < len(bodies) <= MAX_EVENTS:
         raise EventInvalid(f"A batch has 1 to {MAX_EVENTS} events, not {len(bodies)}.")

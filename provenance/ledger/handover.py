@@ -5,10 +5,15 @@ an answer: it is read from the ledger itself, by the ids of the events.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
 
 from provenance.errors import EventConflict, LedgerUnavailable
+from provenance.ledger import batch as batches
 from provenance.ledger import journal, queue
+from provenance.ledger.batch import Batch
 from provenance.ledger.database import BUSY_SECONDS, Database
 from provenance.ledger.event import Draft, Entry
 from provenance.ledger.ticket import Ticket
@@ -27,10 +32,25 @@ class HandOver:
     def commit(self, drafts: Sequence[Draft], rows: Mapping[str, Record]) -> list[Entry]:
         """As ``Sequencer.commit``. Raises ``LedgerUnavailable`` too when no sequencer comes."""
         _check(drafts)
+        with self._done(Ticket(drafts, rows)) as connection:
+            standing = journal.find(connection, [d.event.id for d in drafts])
+        return [entry for entry, _ in _told(drafts, standing)]
+
+    def commit_batch(self, batch: Batch) -> range:
+        """As ``Sequencer.commit_batch``. Raises as ``commit``."""
+        with self._done(batch) as connection:
+            stands = batches.standing(connection, batch)
+        if stands is None:
+            raise _thrown_out()
+        return stands
+
+    @contextmanager
+    def _done(self, ticket: Ticket | Batch) -> Iterator[Connection]:
+        """Leave a ticket and wait until it is out of the queue, done or thrown out."""
         until = time.monotonic() + self._patience
         with self._database.outside() as connection:
             self._database.listen(connection, queue.DONE)
-            number = queue.put(connection, Ticket(drafts, rows))
+            number = queue.put(connection, ticket)
             while queue.waits(connection, number):
                 left = until - time.monotonic()
                 if left <= 0 and queue.withdraw(connection, number):
@@ -39,8 +59,7 @@ class HandOver:
                         "recorded. Where the ledger's key is, run: wardmark ledger sequence"
                     )
                 self._database.hear(connection, min(max(left, 0), LOOK_SECONDS))
-            standing = journal.find(connection, [d.event.id for d in drafts])
-        return [entry for entry, _ in _told(drafts, standing)]
+            yield connection
 
 
 def _check(drafts: Sequence[Draft]) -> None:
@@ -60,10 +79,14 @@ def _told(
         if entry is not None and (entry.kind, body) != (d.event.kind, d.body):
             raise _conflict(d)
     if any(d.event.id not in standing for d in drafts):
-        raise LedgerUnavailable(
-            "The sequencer threw the events out and says why in its own log; nothing was recorded."
-        )
+        raise _thrown_out()
     return [standing[d.event.id] for d in drafts]
+
+
+def _thrown_out() -> LedgerUnavailable:
+    return LedgerUnavailable(
+        "The sequencer threw the events out and says why in its own log; nothing was recorded."
+    )
 
 
 def _conflict(d: Draft) -> EventConflict:

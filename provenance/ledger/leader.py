@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from provenance.errors import EventInvalid, LedgerKeyInvalid, LedgerUnavailable
 from provenance.ledger import queue
+from provenance.ledger.batch import Batch
 from provenance.ledger.database import Database
 from provenance.ledger.key import LedgerKey
 from provenance.ledger.sequencer import Sequencer
@@ -94,7 +95,7 @@ class Leader:
         """
         taken: list[int] = []
 
-        def take(connection: Connection) -> list[Ticket]:
+        def take(connection: Connection) -> list[Ticket | Batch]:
             found = queue.take(connection, 1 if self._careful else MAX_TICKETS)
             taken.extend(found)
             tickets = [decode(content) for content in found.values()]

@@ -134,11 +134,7 @@ class Ledger:
         same batch again changes nothing. The event of ``bodies[n]`` has the id ``batch#n``. Up to
         100,000 events; some thousands are quickest. Raises as ``append``.
         """
-        if kind == records.DELIVERY:
-            raise EventInvalid("A delivery is recorded with Ledger.record, so it can be found.")
-        if kind == rotation.KIND:
-            raise EventInvalid("A key is replaced with: wardmark ledger rotate-key")
-        return self._writing().commit_batch(prepare(batch, kind, bodies))
+        return (self._handover or self._writing()).commit_batch(prepare(batch, kind, bodies))
 
     def record(self, record: Record, extra: Mapping[str, Json] | None = None) -> Entry:
         """Record a delivery: its event and its searchable row, in one transaction.

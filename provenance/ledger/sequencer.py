@@ -8,7 +8,7 @@ sixteen. Between processes the database makes the transactions take turns.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -93,15 +93,20 @@ class Sequencer:
         """Append a batch, all or none; returns the indexes of its events. Raises as ``commit``."""
         with self._alone():
             with self._database.appending() as connection:
-                stands = batches.standing(connection, batch)
-                if stands is not None:
-                    return stands
-                head = self._current(connection)
-                at = max(format_time(self._clock()), head.at)
-                laid = batches.lay_out(batch, head.frontier.size, at)
-                extended = self._sign(connection, head, laid, at)
-            self._head = extended  # only once the transaction stands
-        return range(head.frontier.size, extended.frontier.size)
+                head, where = self._append_batch(connection, self._current(connection), batch)
+            self._head = head  # only once the transaction stands
+        return where
+
+    def _append_batch(
+        self, connection: Connection, head: _Head, batch: Batch
+    ) -> tuple[_Head, range]:
+        stands = batches.standing(connection, batch)
+        if stands is not None:
+            return head, stands
+        at = max(format_time(self._clock()), head.at)
+        laid = batches.lay_out(batch, head.frontier.size, at)
+        extended = self._sign(connection, head, laid, at)
+        return extended, range(head.frontier.size, extended.frontier.size)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -116,13 +121,21 @@ class Sequencer:
                 self._writer = None
                 self._turn.notify_all()
 
-    def append_from(self, take: Callable[[Connection], Iterable[Ticket]]) -> None:
+    def append_from(self, take: Callable[[Connection], Iterable[Ticket | Batch]]) -> None:
         """Append the tickets that ``take`` brings, in the transaction in which it brings them.
 
         One that means another event by an id that stands is left out. From one thread at a time,
         and not beside ``commit``. Raises as ``commit``, and whatever ``take`` raises.
         """
-        self._append(lambda connection: [_Ticket(*ticket) for ticket in take(connection)])
+        with self._database.appending() as connection:
+            taken = list(take(connection))
+            group = [_Ticket(*ticket) for ticket in taken if isinstance(ticket, Ticket)]
+            head = self._append(connection, group)
+            for batch in taken:
+                if isinstance(batch, Batch):
+                    with suppress(EventConflict):  # of which its writer finds out
+                        head, _ = self._append_batch(connection, head, batch)
+        self._head = head
 
     def rotate(self, successor: LedgerKey) -> Rotation:
         """Hand the ledger over to ``successor``, which signs from then on. Raises as ``commit``."""
@@ -146,7 +159,9 @@ class Sequencer:
 
     def _write(self, group: Sequence[_Ticket]) -> None:
         try:
-            self._append(lambda _: group)
+            with self._database.appending() as connection:
+                head = self._append(connection, group)
+            self._head = head  # only once the transaction stands
         except WardmarkError as error:
             for ticket in group:
                 ticket.error = ticket.error or error
@@ -160,21 +175,21 @@ class Sequencer:
             for ticket in group:
                 ticket.done = True
 
-    def _append(self, take: Callable[[Connection], Sequence[_Ticket]]) -> None:
-        with self._database.appending() as connection:
-            group = take(connection)
-            standing = journal.find(connection, [d.event.id for t in group for d in t.drafts])
-            fresh = _admit(group, {i: (e.kind, body) for i, (e, body) in standing.items()})
-            entries = {event_id: entry for event_id, (entry, _) in standing.items()}
-            head = self._current(connection)
-            if fresh:
-                head, added = self._extend(connection, head, fresh)
-                entries |= added
-                self._insert_records(connection, group, added)
-        self._head = head  # only once the transaction stands
+    def _append(self, connection: Connection, group: Sequence[_Ticket]) -> _Head:
+        head = self._current(connection)
+        if not group:
+            return head
+        standing = journal.find(connection, [d.event.id for t in group for d in t.drafts])
+        fresh = _admit(group, {i: (e.kind, body) for i, (e, body) in standing.items()})
+        entries = {event_id: entry for event_id, (entry, _) in standing.items()}
+        if fresh:
+            head, added = self._extend(connection, head, fresh)
+            entries |= added
+            self._insert_records(connection, group, added)
         for ticket in group:
             if ticket.error is None:
                 ticket.entries = [entries[d.event.id] for d in ticket.drafts]
+        return head
 
     def _extend(
         self,

@@ -1,7 +1,9 @@
 """A ticket: what one writer wants appended together, and how it lies in the queue.
 
-In the queue it is JSON: ``{"events": [[id, kind, canonical body], ...], "records": [...]}``. Who
-reads it checks everything again, because others than we can write into the queue.
+In the queue it is JSON. Who reads it checks everything again: others than we can write there too.
+
+    {"events": [[id, kind, canonical body], ...], "records": [...]}
+    {"batch": id, "kind": kind, "bodies": [canonical body, ...]}
 """
 
 from base64 import b64decode, b64encode
@@ -13,6 +15,7 @@ from pydantic import ValidationError
 
 from provenance.errors import EventInvalid
 from provenance.ledger import records, rotation
+from provenance.ledger.batch import Batch, prepare
 from provenance.ledger.event import Draft, Event, draft
 from provenance.record import Record
 
@@ -24,17 +27,22 @@ class Ticket(NamedTuple):
     rows: Mapping[str, Record]
 
 
-def encode(ticket: Ticket) -> bytes:
+def encode(ticket: Ticket | Batch) -> bytes:
     """A ticket as the queue holds it."""
+    if isinstance(ticket, Batch):
+        return orjson.dumps({"batch": ticket.id, "kind": ticket.kind, "bodies": ticket.bodies})
     events = [(d.event.id, d.event.kind, d.body) for d in ticket.drafts]
     rows = [_plain(row) for row in ticket.rows.values()]
     return orjson.dumps({"events": events, "records": rows})
 
 
-def decode(content: bytes) -> Ticket:
+def decode(content: bytes) -> Ticket | Batch:
     """What ``encode`` wrote. Raises ``EventInvalid`` for anything that may not be appended."""
     try:
         found = orjson.loads(content)
+        if "batch" in found:
+            bodies = [orjson.loads(body) for body in found["bodies"]]
+            return prepare(found["batch"], found["kind"], bodies)
         drafts = [
             draft(Event(kind, orjson.loads(body), event_id))
             for event_id, kind, body in found["events"]

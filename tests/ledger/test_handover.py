@@ -11,7 +11,8 @@ from deliveries import a_record
 from sqlalchemy import create_engine, insert
 
 from provenance.errors import EventConflict, LedgerKeyInvalid, LedgerUnavailable
-from provenance.ledger import Event, Ledger, LedgerKey, tables, verify_inclusion
+from provenance.ledger import Event, Ledger, LedgerKey, queue, tables, verify_inclusion
+from provenance.ledger.batch import prepare
 from provenance.ledger.event import draft
 from provenance.ledger.handover import HandOver
 from provenance.ledger.leader import Leader
@@ -90,6 +91,50 @@ def test_a_delivery_is_handed_over_with_its_record(writer: Ledger, leader: Leade
     assert writer.record(record, {"extra": 1}).index == 0
     assert writer.record_by_content_id(record.content_id) == record
     assert writer.verify().ok
+
+
+def test_a_batch_is_handed_over_whole_and_once(
+    writer: Ledger, leader: Leader, key: LedgerKey, url: str
+) -> None:
+    writer.append([Event("test", {})])
+    bodies = [{"n": n, "of": 1.5} for n in range(700)]
+    assert writer.append_batch("b", "test", bodies) == range(1, 701)
+    assert writer.append_batch("b", "test", bodies) == range(1, 701)
+    assert [entry.body for entry in writer.entries(first=1)] == bodies
+    assert verify_inclusion(writer.prove("b#7"), key.public).size == 701
+    for kind, other in (("test", bodies[1:]), ("test", [*bodies, {}]), ("other", bodies)):
+        with pytest.raises(EventConflict, match="batch b"):
+            writer.append_batch("b", kind, other)
+    report = writer.verify()
+    assert (report.ok, report.size, queued(url)) == (True, 701, 0)
+
+
+def test_batches_single_events_and_deliveries_are_taken_together(
+    url: str, key: LedgerKey, writer: Ledger
+) -> None:
+    for number in range(3):
+        put_by_hand(url, encode(prepare(f"b{number % 2}", "test", [{"n": n} for n in range(9)])))
+        put_by_hand(url, encode(Ticket([draft(Event("test", {"n": number}))], {})))
+    with leading(Leader(url, key)):
+        writer.record(a_record(1))
+    kinds = [entry.id.partition("#")[0] for entry in writer.entries()]
+    assert (kinds.count("b0"), kinds.count("b1"), writer.size) == (9, 9, 22)
+    assert writer.verify().ok
+
+
+def test_large_tickets_are_taken_a_few_at_a_time(
+    url: str, key: LedgerKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MAX_BYTES", 1_000)
+    for number in range(5):
+        put_by_hand(url, encode(prepare(f"b{number}", "test", [{"x": "y" * 400}])))
+    with Ledger(url, key) as ledger:
+        leader, sizes = Leader(url, key), []
+        while leader.drain():
+            sizes.append(ledger.size)
+        leader.close()
+        assert sizes == [3, 5]
+        assert [entry.id for entry in ledger.entries()] == [f"b{n}#0" for n in range(5)]
 
 
 def test_an_event_that_stands_is_not_written_again(writer: Ledger, leader: Leader) -> None:
@@ -199,6 +244,14 @@ def test_two_that_lead_by_mistake_append_nothing_twice(url: str, key: LedgerKey)
         b'{"events": [["a", "delivery", "{}"]], "records": []}',
         b'{"events": [["a", "test"]], "records": []}',
         b'{"events": [["a", "key.rotated", "{}"]], "records": []}',
+        b'{"batch": "a", "kind": "test", "bodies": []}',
+        b'{"batch": "a", "kind": "test", "bodies": ["7"]}',
+        b'{"batch": "a", "kind": "test", "bodies": ["{\\"email\\": \\"x\\"}"]}',
+        b'{"batch": "a", "kind": "delivery", "bodies": ["{}"]}',
+        b'{"batch": "a", "kind": "key.rotated", "bodies": ["{}"]}',
+        b'{"batch": "a#1", "kind": "test", "bodies": ["{}"]}',
+        b'{"batch": 7, "kind": "test", "bodies": ["{}"]}',
+        b'["batch"]',
     ],
 )
 def test_a_ticket_that_cannot_be_appended_does_not_harm_the_others(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import Field
@@ -56,8 +57,14 @@ class Checker:
         """Raises InvalidRequest for a text that is empty, too long or not Unicode."""
         check_text(text)
         (assessment,) = self.prompt_assessor.assess([text])
-        words = _words(text, assessment) if explain else None
-        return self._result(assessment, words, caller or Caller())
+        explanation = None
+        if explain:
+            from guard.explain import explain_prompt
+
+            passes = partial(self._passes, caller=caller or Caller())
+            explained = explain_prompt(text, self.prompt_assessor, passes=passes)
+            explanation = explained.model_dump(mode="json")
+        return self._result(assessment, explanation, caller or Caller())
 
     def image(
         self, data: bytes, *, explain: bool = False, caller: Caller | None = None
@@ -67,6 +74,9 @@ class Checker:
         regions = [region.model_dump(mode="json") for region in assessment.regions]
         explanation = {"regions": regions} if explain else None
         return self._result(assessment, explanation, caller or Caller())
+
+    def _passes(self, assessment: Assessment, *, caller: Caller) -> bool:
+        return self.policy.decide(facts_of(assessment, caller=caller)).action <= Action.LABEL
 
     def _result(
         self, assessment: Assessment, explanation: Mapping[str, Any] | None, caller: Caller
@@ -92,12 +102,3 @@ class Checker:
             explanation=explanation,
             policy=decision.policy,
         )
-
-
-def _words(text: str, assessment: Assessment) -> dict[str, Any]:
-    return {
-        "words": [
-            {"text": text[span.start : span.end], **span.model_dump(mode="json")}
-            for span in assessment.spans
-        ]
-    }

@@ -1,7 +1,7 @@
 """``wardmark check``: assess and decide, generate nothing."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -19,6 +19,7 @@ from provenance.errors import PictureInvalid
 from provenance.picture import read_file
 
 BLOCKED = 1
+WORDS_SHOWN = 8
 
 
 def check(
@@ -108,9 +109,20 @@ def _print_for_people(result: CheckResult) -> None:
     for name, category in flagged.items():
         results.print(f"  {name} {category.score:.3f} (threshold {category.threshold:.3f})")
     if result.explanation:
-        for word in result.explanation.get("words", []):
-            results.print(
-                f"  {word['text']!r} {word['category']} {word['weight']:+.2f}", markup=False
-            )
+        _print_explanation(result.explanation)
     if result.not_assessed:
         results.print(f"  not assessed: {', '.join(result.not_assessed)}")
+
+
+def _print_explanation(explanation: Mapping[str, Any]) -> None:
+    for word in explanation.get("words", [])[:WORDS_SHOWN]:
+        category = max(word["weight"], key=lambda name: word["weight"][name])
+        without = word["without"].get(category)
+        falls = "" if without is None else f"; {without:.3f} without it"
+        results.print(
+            f"  {word['text']!r} {category} {word['weight'][category]:+.2f} log odds{falls}",
+            markup=False,
+        )
+    if change := explanation.get("change"):
+        out = ", ".join(repr(word["text"]) for word in change["remove"])
+        results.print(f"  would pass without {out}", markup=False)

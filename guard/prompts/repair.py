@@ -8,7 +8,7 @@ into words, so that "8 k, 35mm, f/1.8" and names stay what they are. Works on fo
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from guard.prompts.reading import Edit, Reading
 from guard.prompts.respell import LEET_MARKS, respelt, unleeted, unstretched
@@ -66,17 +66,34 @@ def _spelled_out(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
             continue
         groups = _groups(reading, at)
         sure = len(groups) > 1 or certain > 1
-        words = [word for each in groups for word in _words_in(each, vocabulary, sure=sure)]
+        letters = ["".join(text[i] for i in group) for group in groups]
+        found = [_words_in(each, vocabulary, sure=sure) for each in letters]
+        words = [word for each in found for word in each]
         score = sum(word_score(word, vocabulary) for word in words) / sum(map(len, words))
         whole = len(words) == 1 and vocabulary.knows(words[0])
-        is_text = (whole or score > _LIKELY) and max(map(len, words)) > 2
-        edit = Edit(*match.span(), " ".join(words if is_text else groups))
-        (believed if is_text else doubted).append(edit)
-        certain += len(words) if is_text else 0
-    yield from sorted(believed + doubted) if certain > 1 else believed
+        if (whole or score > _LIKELY) and max(map(len, words)) > 2:
+            believed += chain.from_iterable(map(_joined, groups, found))
+            certain += len(words)
+        else:
+            doubted += chain.from_iterable(map(_joined, groups, [[each] for each in letters]))
+    edits = sorted(believed + doubted) if certain > 1 else believed
+    yield from (edit for edit in edits if edit.text != text[edit.start : edit.end])
 
 
-def _groups(reading: Reading, at: Sequence[int]) -> list[str]:
+def _joined(group: Sequence[int], words: Sequence[str]) -> Iterator[Edit]:
+    """One edit a word where its letters are those that were typed, else one for all."""
+    if sum(map(len, words)) != len(group):
+        yield Edit(group[0], group[-1] + 1, " ".join(words))
+        return
+    done = 0
+    for word in words:
+        first, last = group[done], group[done + len(word) - 1]
+        done += len(word)
+        apart = "" if done == len(group) else " "
+        yield Edit(first, group[done] if apart else last + 1, word + apart)
+
+
+def _groups(reading: Reading, at: Sequence[int]) -> list[Sequence[int]]:
     """Letters spelled out, parted where something else stands between two than between most.
 
     In "k i l l  h e r" that is a wider space, in "k.i.l.l h.e.r" a space instead of a dot.
@@ -85,14 +102,9 @@ def _groups(reading: Reading, at: Sequence[int]) -> list[str]:
     between = [(text[i + 1 : j], reading.starts[j] - reading.ends[i]) for i, j in pairwise(at)]
     usual, count = Counter(between).most_common(1)[0]
     if 2 * count <= len(between):
-        return ["".join(text[i] for i in at)]
-    groups = [text[at[0]]]
-    for mark, i in zip(between, at[1:], strict=True):
-        if mark == usual:
-            groups[-1] += text[i]
-        else:
-            groups.append(text[i])
-    return groups
+        return [at]
+    breaks = [i + 1 for i, mark in enumerate(between) if mark != usual]
+    return [at[start:end] for start, end in pairwise([0, *breaks, len(at)])]
 
 
 def _words_in(letters: str, vocabulary: Vocabulary, *, sure: bool) -> Sequence[str]:

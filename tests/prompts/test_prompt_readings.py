@@ -3,6 +3,7 @@
 import base64
 import codecs
 import random
+import re
 from urllib.parse import quote
 
 import pytest
@@ -65,7 +66,8 @@ def texts(prompt: str) -> list[str]:
     ],
 )
 def test_one_of_the_readings_says_what_was_meant(disguised: str) -> None:
-    assert any({"potato", "near", "hammock"} <= set(text.split()) for text in texts(disguised))
+    said = [set(re.findall("[a-z]+", text)) for text in texts(disguised)]
+    assert any({"potato", "near", "hammock"} <= words for words in said)
 
 
 def test_a_word_that_is_not_on_record_is_read_between_others_that_are() -> None:

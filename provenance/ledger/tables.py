@@ -68,6 +68,7 @@ queue = Table(  # of PostgreSQL, where tickets come and go: see queue.py
     metadata,
     Column("ticket", _SEQUENCE, Identity(), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+    Column("writer", String(63)),  # the role that left it, which the server fills in
 )
 
 record = Table(

@@ -19,6 +19,8 @@ from provenance.ledger.tables import metadata
 
 PAGE = Path(__file__).parents[2] / "docs" / "ledger-postgresql.md"
 READER, WRITER, SEQUENCER = "reader", "writer", "sequencer"
+GATEWAY = "gateway"  # one of several, each of which is a writer
+ROLES = (READER, GATEWAY, WRITER, SEQUENCER)
 APPEND_ONLY = sorted(set(metadata.tables) - {"queue"})
 
 
@@ -30,15 +32,16 @@ def roles(postgresql_url: str) -> Iterator[dict[str, str]]:
     engine = create_engine(postgresql_url)
     with engine.begin() as connection:
         connection.exec_driver_sql(statements.replace("ledger_", mine))
+        connection.exec_driver_sql(f"CREATE ROLE {mine}gateway LOGIN IN ROLE {mine}writer")
     url = make_url(postgresql_url)
     yield {
         role: url.update_query_dict({"options": f"-c role={mine}{role}"}).render_as_string(
             hide_password=False
         )
-        for role in (READER, WRITER, SEQUENCER)
+        for role in ROLES
     }
     with engine.begin() as connection:
-        for role in (READER, WRITER, SEQUENCER):
+        for role in ROLES:
             connection.exec_driver_sql(f"DROP OWNED BY {mine}{role}; DROP ROLE {mine}{role}")
     engine.dispose()
 
@@ -56,7 +59,17 @@ def denied(url: str, statement: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("role", [READER, WRITER, SEQUENCER])
+def did(url: str, statement: str) -> int:
+    """How many rows the role could touch."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            return connection.exec_driver_sql(statement).rowcount
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_no_role_may_change_or_remove_what_stands(roles: dict[str, str], role: str) -> None:
     for table in APPEND_ONLY:
         column = metadata.tables[table].columns.keys()[0]
@@ -65,10 +78,28 @@ def test_no_role_may_change_or_remove_what_stands(roles: dict[str, str], role: s
         assert denied(roles[role], f"TRUNCATE {table} CASCADE"), table
 
 
-@pytest.mark.parametrize("role", [READER, WRITER])
+@pytest.mark.parametrize("role", [READER, WRITER, GATEWAY])
 def test_only_a_sequencer_may_put_anything_in(roles: dict[str, str], role: str) -> None:
     for table in APPEND_ONLY:
         assert denied(roles[role], f"INSERT INTO {table} SELECT * FROM {table}"), table
+
+
+def test_a_writer_sees_and_takes_back_its_own_tickets_alone(roles: dict[str, str]) -> None:
+    assert did(roles[WRITER], "INSERT INTO queue (content) VALUES ('mine')") == 1
+    assert did(roles[GATEWAY], "INSERT INTO queue (content) VALUES ('theirs')") == 1
+    assert did(roles[GATEWAY], "DELETE FROM queue WHERE content = 'mine'") == 0
+    assert did(roles[WRITER], "DELETE FROM queue WHERE content = 'theirs'") == 0
+    for role, seen in ((WRITER, 1), (GATEWAY, 1), (SEQUENCER, 2)):
+        assert did(roles[role], "SELECT * FROM queue") == seen
+    for statement in (
+        "INSERT INTO queue (content, writer) VALUES ('forged', 'somebody')",
+        "UPDATE queue SET writer = 'somebody'",
+        "TRUNCATE queue",
+    ):
+        assert denied(roles[GATEWAY], statement)
+    assert denied(roles[READER], "SELECT * FROM queue")
+    assert did(roles[GATEWAY], "DELETE FROM queue") == 1
+    assert did(roles[SEQUENCER], "DELETE FROM queue") == 1
 
 
 def test_each_role_can_do_its_work(roles: dict[str, str], key: LedgerKey) -> None:
@@ -78,6 +109,8 @@ def test_each_role_can_do_its_work(roles: dict[str, str], key: LedgerKey) -> Non
         with Ledger(roles[WRITER], key.public) as writer:
             writer.append([Event("test", {"n": n}) for n in range(300)])
             writer.record(a_record(1))
+        with Ledger(roles[GATEWAY], key.public) as gateway:
+            gateway.append_batch("b", "test", [{"n": n} for n in range(3)])
         stop.set()
         run.result()
     leader.close()
@@ -86,6 +119,6 @@ def test_each_role_can_do_its_work(roles: dict[str, str], key: LedgerKey) -> Non
         owner.record(a_record(2))
     with Ledger(roles[READER], key.public) as reader:
         assert reader.verify().ok
-        assert reader.size == 303
+        assert reader.size == 306
         with pytest.raises(LedgerUnavailable, match=r"lacks a right; docs/ledger-postgresql\.md"):
             reader.append([Event("test", {})])

@@ -97,8 +97,8 @@ def lint(policy: Effective, cases: Sequence[Case]) -> tuple[Finding, ...]:
         else:
             _overlaps(found, rules, one)
         _skips(found, policy, one)
-        labels = one.rule.action is Action.LABEL
-        if labels and Obligation.VISIBLE_LABEL not in one.rule.obligations:
+        due = one.rule.obligations | policy.document.obligations
+        if one.rule.action is Action.LABEL and Obligation.VISIBLE_LABEL not in due:
             said = "labels, but without the obligation visible_label nobody must draw the label"
             found.add("unmet-label", one.place("action"), one.rule, said)
     read = {field for rule in rules for field in _fields(rule)}

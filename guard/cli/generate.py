@@ -36,6 +36,9 @@ def generate(
     seed: Annotated[int | None, typer.Option(help="Makes the picture reproducible.")] = None,
     count: Annotated[int, typer.Option("-n", help="How many pictures.")] = 1,
     negative: Annotated[str, typer.Option(help="What must not be drawn.")] = "",
+    visible_label: Annotated[
+        bool, typer.Option("--visible-label", help="Ask for a label, where the policy grants it.")
+    ] = False,
     policy: PolicyOption = None,
     format_: Annotated[
         FormatName | None, typer.Option("--format", help="Else by the file's ending, else PNG.")
@@ -59,6 +62,7 @@ def generate(
         seed=seed,
         count=count,
         format=picture_format,
+        visible_label=visible_label,
     )
     with progress_bar() as progress:
         outcome = pipeline.run(request, progress=progress)

@@ -18,7 +18,8 @@ router = APIRouter(prefix="/v1")
 
 
 class GenerationBody(BaseModel):
-    """What a client may ask for. ``seed`` and ``negative_prompt`` come in by ``extra_body``.
+    """What a client may ask for. ``seed``, ``steps``, ``negative_prompt``, ``visible_label`` come in
+    by ``extra_body``.
 
     Settings that mean nothing here (``quality``, ``style``, ``user`` ...) are taken and ignored;
     what would change what the client gets and cannot be done is refused.
@@ -37,6 +38,7 @@ class GenerationBody(BaseModel):
     seed: int | None = None
     steps: int | None = None
     negative_prompt: str = ""
+    visible_label: bool = False
     quality: str | None = None
     style: str | None = None
     moderation: str | None = None
@@ -62,6 +64,7 @@ async def generate(body: GenerationBody, request: Request) -> dict[str, Any]:
         seed=body.seed,
         count=body.n,
         format=body.output_format,
+        visible_label=body.visible_label,
     )
     outcome = await run_in_threadpool(pipeline.run, asked)
     return _response(outcome, body.output_format)

@@ -299,12 +299,6 @@ def test_actions_are_ordered_by_severity_and_not_by_the_alphabet() -> None:
         milder = stricter
 
 
-@calm
-@given(asked=facts())
-def test_the_kids_pack_is_never_milder_than_the_default(asked: Facts) -> None:
-    assert PACKS["kids"].decide(asked).action >= PACKS["default"].decide(asked).action
-
-
 @pytest.mark.parametrize("wrong", [float("nan"), -0.1, 1.1, float("inf")])
 @pytest.mark.parametrize("where", ["scores", "thresholds"])
 def test_what_is_no_probability_is_not_a_fact(where: str, wrong: float) -> None:

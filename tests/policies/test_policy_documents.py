@@ -296,7 +296,7 @@ def test_a_file_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("name", ["defautl", "", "../default", "nowhere.yaml", "a/b"])
 def test_an_unknown_policy_is_told_with_the_packs(name: str) -> None:
-    with pytest.raises(PolicyNotFound, match="default, kids") as caught:
+    with pytest.raises(PolicyNotFound, match="default, eu-ai-act-50, kids") as caught:
         load_policy(name)
     assert ("did you mean 'default'?" in str(caught.value)) is (name == "defautl")
 

@@ -29,8 +29,8 @@ serve: .venv/.runtime
 	$(BIN)/wardmark init
 	$(BIN)/wardmark serve
 
-# The pictures of the README.
-figures: .venv/.runtime
+# The pictures of the README and of docs/verify-page.md.
+figures: .venv/.dev
 	$(BIN)/python docs/figures.py
 
 # Retrains the embedded core; resumable: run it again to go on. BUDGET is wall-clock time.

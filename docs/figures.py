@@ -1,4 +1,5 @@
-"""Makes the pictures of the README: a generated scene, and what verify says of it.
+"""Makes the pictures of the documentation: a generated scene, what verify says of it on the
+command line, and the verification page on a desktop and on a phone.
 
 Run: make figures
 """
@@ -13,6 +14,17 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from guard.gateway import create_app
+from provenance.home import Home
+from provenance.picture import decode, encode
+from tests.gateway.conftest import served
+from tests.support.browser import WAIT_SECONDS, chromium
+from tests.support.deployment import pipeline_of
 
 IMAGES = Path(__file__).parent / "images"
 PROMPT = "a red sailboat on the sea at sunset, with mountains and the sun on the left"
@@ -34,8 +46,29 @@ def wardmark(*arguments: str) -> str:
     ).stdout
 
 
+def pages(home: Path, picture: Path, folder: Path) -> None:
+    """The page's answer on ``picture`` on a desktop, and on a copy of it on a phone."""
+    copy = folder / "from-a-friend.jpg"
+    copy.write_bytes(encode(decode(picture.read_bytes()).pixels, "jpeg", quality=80))
+    opened = Home.open(home)
+    with served(create_app(opened, pipeline_of(opened))) as address:
+        for name, file, size in (
+            ("verify-page-desktop.png", picture, (1000, 1240)),
+            ("verify-page-phone.png", copy, (390, 1240)),
+        ):
+            with chromium(*size) as browser:
+                browser.get(f"{address}/verify")
+                browser.find_element(By.ID, "file").send_keys(str(file))
+                browser.find_element(By.CSS_SELECTOR, "#ask button").click()
+                WebDriverWait(browser, WAIT_SECONDS).until(
+                    lambda b: b.find_elements(By.CLASS_NAME, "answer")
+                )
+                (IMAGES / name).write_bytes(browser.get_screenshot_as_png())
+    opened.ledger.close()
+
+
 def main() -> None:
-    """Write docs/images/sailboat.png and docs/images/verify.svg."""
+    """Write docs/images: sailboat.png, verify.svg, and the two of the page."""
     IMAGES.mkdir(exist_ok=True)
     picture = IMAGES / "sailboat.png"
     with tempfile.TemporaryDirectory() as folder:
@@ -43,6 +76,7 @@ def main() -> None:
         wardmark("init", "--home", home, "--provider", "Wardmark demo")
         wardmark("generate", PROMPT, "-o", str(picture), "--seed", str(SEED), "--home", home)
         said = wardmark("verify", str(picture), "--home", home)
+        pages(Path(home), picture, Path(folder))
     console = Console(record=True, file=io.StringIO(), width=COLUMNS, force_terminal=True)
     console.print("$ wardmark verify sailboat.png", style="bold")
     console.print(Text.from_ansi(said.replace(str(picture), "sailboat.png")))

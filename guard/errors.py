@@ -3,6 +3,7 @@
 WardmarkError (policies.errors)
 ├── WrongUse
 │   ├── InvalidRequest        2 / 400   size, steps, count, prompt length ...
+│   ├── RateLimited           2 / 429   too many requests from one address
 │   └── KnownListInvalid      2 / 422   a list of known content, with line numbers
 ├── Refused
 │   └── DecisionRefused       3 / 400   carries the decision
@@ -23,6 +24,17 @@ from policies.errors import Refused, Unavailable, WardmarkError, WrongUse
 
 class InvalidRequest(WrongUse):
     """The request is outside the stated limits; the message names them."""
+
+
+class RateLimited(WrongUse):
+    """Too many requests from one address; ``retry_after`` is in seconds."""
+
+    http_status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class KnownListInvalid(WrongUse):

@@ -52,6 +52,7 @@ def _conditions(asked: Asked, home: Home) -> Conditions:
         trust=asked.sources.trust.digest,
         use_ledger=asked.use_ledger,
         ledger=head,
+        resolvers=asked.resolvers,
         software=software(),
     )
 
@@ -60,7 +61,7 @@ def replay(
     file: Path,
     pictures: Sequence[Path],
     home: Home,
-    trust: Path | None,
+    trust: tuple[Path, ...],
     workers: int | None,
     *,
     as_json: bool,
@@ -73,7 +74,7 @@ def replay(
     report = unseal(read_file(file, MAX_REPORT_BYTES), home.ledger.keys().keys)
     home.ledger.close()  # an open database must not be shared with the processes that start now
     then = report.conditions
-    asked = Asked(home=home.path, trust=trust, at=then.at, use_ledger=then.use_ledger)
+    asked = Asked(home.path, trust, then.at, then.use_ledger, then.resolvers)
     paths = [_place(entry, _by_content(pictures)) for entry in report.files]
     outcomes = verify_all(paths, asked, workers or default_workers(len(paths)))
     again = []

@@ -20,6 +20,10 @@ def serve(
         str, typer.Option(help="'scenes', or a diffusers checkpoint directory.")
     ] = EMBEDDED,
     policy: PolicyOption = None,
+    fetch_urls: Annotated[
+        bool,
+        typer.Option("--fetch-urls", help="Let verification fetch pictures at public addresses."),
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Serve the OpenAI-compatible API on this machine."""
@@ -31,10 +35,13 @@ def serve(
     import uvicorn
 
     from guard.gateway import create_app
+    from provenance.fetch import Fetcher
 
     opened = open_home(context, home)
-    app = create_app(opened, build_pipeline(opened, core=core, policy=policy))
+    pipeline = build_pipeline(opened, core=core, policy=policy)
+    app = create_app(opened, pipeline, fetcher=Fetcher() if fetch_urls else None)
     say(f"serving on http://{host}:{port}  (API under /v1, description under /docs)")
+    say(f"verification for people: http://{host}:{port}/verify")
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
 

@@ -49,7 +49,19 @@ def verify_files(
         str | None, typer.Option(help="Judge certificates as of this time (ISO 8601).")
     ] = None,
     trust: Annotated[
-        Path | None, typer.Option(help="Further trust anchors, a PEM file such as C2PA's list.")
+        list[Path] | None,
+        typer.Option(
+            help="Further trust anchors, a PEM file such as C2PA's list; may be given several"
+            " times. time-stamping:FILE for time stamping authorities."
+        ),
+    ] = None,
+    resolver: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="A C2PA Soft Binding Resolution API to ask for lost credentials; may be given"
+            " several times. The mark's value is sent there, not the picture.",
+        ),
     ] = None,
     no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Use the file alone.")] = False,
     legal: Annotated[
@@ -76,10 +88,11 @@ def verify_files(
     Exit code 0 where every file is established or recovered, else 1; 4 where one cannot be read.
     """
     if replay is not None:
-        if any((at, no_ledger, legal, report, html)):
+        if any((at, no_ledger, resolver, legal, report, html)):
             raise InvalidRequest("--replay takes its conditions from the report; give it alone")
         opened = open_home(context, home)
-        return replaying.replay(replay, files or (), opened, trust, workers, as_json=as_json)
+        anchors = tuple(trust or ())
+        return replaying.replay(replay, files or (), opened, anchors, workers, as_json=as_json)
     if not files:
         raise InvalidRequest("name a picture, a folder or a pattern: wardmark verify FILE...")
     existing = open_home(context, home) if report else home_if_any(context, home)
@@ -92,10 +105,11 @@ def verify_files(
     began = datetime.now(UTC)
     asked = Asked(
         home=existing.path if existing else None,
-        trust=trust,
+        trust=tuple(trust or ()),
         # A report that can be replayed has to name its moment.
         at=_time(at) or (began if report else None),
         use_ledger=not no_ledger,
+        resolvers=tuple(resolver or ()),
     )
     kept = _verify(paths, asked, workers, legal, as_json=as_json, keep=bool(report or html))
     if report is not None:

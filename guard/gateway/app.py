@@ -7,9 +7,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from guard.check import Checker
-from guard.gateway import health, images, models, moderations, verification
+from guard.gateway import health, images, models, moderations, page, verification
 from guard.gateway.errors import error_body, install_error_shape
+from guard.gateway.limits import RateLimiter
+from guard.gateway.verification import Detector
 from guard.pipeline import Pipeline
+from provenance.fetch import Fetcher
 from provenance.home import Home
 
 MAX_BODY_BYTES = 64 * 1024 * 1024  # a picture to verify, and its multipart frame
@@ -17,8 +20,11 @@ MAX_BODY_BYTES = 64 * 1024 * 1024  # a picture to verify, and its multipart fram
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(home: Home, pipeline: Pipeline) -> FastAPI:
-    """The gateway of ``home``. Parts are loaded already; a broken one has stopped the start."""
+def create_app(home: Home, pipeline: Pipeline, *, fetcher: Fetcher | None = None) -> FastAPI:
+    """The gateway of ``home``. Parts are loaded already; a broken one has stopped the start.
+
+    ``fetcher``: lets verification fetch addresses that strangers name; without it none is.
+    """
     app = FastAPI(
         title="Wardmark",
         summary="Stands between people and an image generator.",
@@ -26,9 +32,11 @@ def create_app(home: Home, pipeline: Pipeline) -> FastAPI:
     )
     app.state.home = home
     app.state.pipeline = pipeline
+    app.state.detector = Detector(home, fetcher)
+    app.state.feedback_limit = RateLimiter(page.FEEDBACK_PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)
     install_error_shape(app)
-    for part in (images, moderations, models, verification, health):
+    for part in (images, moderations, models, verification, page, health):
         app.include_router(part.router)
 
     @app.middleware("http")

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from guard.errors import DecisionRefused
+from guard.errors import DecisionRefused, RateLimited
 from policies.errors import Unavailable, WardmarkError
 
 RETRY_AFTER_SECONDS = 30
@@ -54,15 +54,23 @@ def gateway_block(error: DecisionRefused) -> dict[str, Any]:
     }
 
 
+def retry_headers(error: WardmarkError) -> dict[str, str]:
+    """When to try again, where that can help."""
+    if isinstance(error, RateLimited):
+        return {"retry-after": str(error.retry_after)}
+    if isinstance(error, Unavailable):
+        return {"retry-after": str(RETRY_AFTER_SECONDS)}
+    return {}
+
+
 async def _of_ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WardmarkError)  # noqa: S101  # registered for it alone
     more: dict[str, Any] = {}
-    headers = {}
     if isinstance(error, DecisionRefused):
         more = {"gateway": gateway_block(error)}
         headers = NO_RETRY
-    elif isinstance(error, Unavailable):
-        headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
+    else:
+        headers = retry_headers(error)
     status = error.http_status
     body = error_body(str(error), status=status, code=error.code, **more)
     return JSONResponse(body, status, headers)

@@ -1,25 +1,81 @@
 """``POST /v1/verify``: the free, public detector. Keeps nothing."""
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from fastapi import APIRouter, File, Request, UploadFile
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Request
 
-from provenance.errors import PictureTooLarge
+from guard.errors import InvalidRequest
+from guard.gateway.limits import RateLimiter
+from guard.gateway.uploads import Sent, read_sent
+from provenance.fetch import Fetcher
 from provenance.home import Home
-from provenance.verify import verify
+from provenance.picture import MEDIA_TYPES
+from provenance.verify import Report, verify
 
-MAX_UPLOAD_BYTES = 32 * 1024 * 1024
+PER_MINUTE = 120  # requests from one address
+AT_ONCE = 4  # verifications; each may hold 192 MB of pixels (provenance.picture.MAX_PIXELS)
+KINDS = frozenset(
+    {*MEDIA_TYPES.values(), "image/avif", "image/tiff", "image/gif", "application/octet-stream"}
+)
 
-router = APIRouter(prefix="/v1")
+router = APIRouter()
 
 
-@router.post("/verify")
-async def verify_upload(request: Request, file: Annotated[UploadFile, File()]) -> dict[str, Any]:
+class Examined(NamedTuple):
+    """A report, and the bytes that it is of."""
+
+    report: Report
+    data: bytes
+
+
+class Detector:
+    """Verifies what strangers send, within limits. ``fetcher``: None where addresses are not
+    fetched."""
+
+    def __init__(self, home: Home, fetcher: Fetcher | None, per_minute: int = PER_MINUTE) -> None:
+        self.home = home
+        self.fetcher = fetcher
+        self.limiter = RateLimiter(per_minute)
+        self._places = CapacityLimiter(AT_ONCE)
+
+    def count(self, request: Request) -> None:
+        """Count a request against its address. Raises RateLimited."""
+        self.limiter.take(request.client.host if request.client else "")
+
+    async def examine(self, sent: Sent) -> Examined:
+        """Verify what was sent. Raises what ``verify`` and the fetcher raise, and InvalidRequest
+        for an address where none is fetched."""
+        return await to_thread.run_sync(partial(self._examine, sent), limiter=self._places)
+
+    def _examine(self, sent: Sent) -> Examined:
+        data = self._fetched(sent.url) if sent.url else sent.data
+        report = verify(data, sources=self.home.sources())
+        return Examined(report.model_copy(update={"file": sent.url or sent.name}), data)
+
+    def _fetched(self, url: str) -> bytes:
+        if self.fetcher is None:
+            raise InvalidRequest(
+                "addresses are not fetched here; send the file itself, or ask the operator to"
+                " start the gateway with --fetch-urls"
+            )
+        return self.fetcher.get(url, KINDS).data
+
+
+_FILE = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+_URL = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]}
+BODY = {
+    "required": True,
+    "content": {"multipart/form-data": {"schema": _FILE}, "application/json": {"schema": _URL}},
+}
+"""Of the OpenAPI description: the body is read by ``read_sent``, which keeps it off the disk."""
+
+
+@router.post("/v1/verify", openapi_extra={"requestBody": BODY})
+async def verify_upload(request: Request) -> dict[str, Any]:
     """Where does this picture come from? The JSON of ``wardmark verify``."""
-    home: Home = request.app.state.home
-    data = await file.read(MAX_UPLOAD_BYTES + 1)
-    if len(data) > MAX_UPLOAD_BYTES:
-        raise PictureTooLarge(f"the file has more than {MAX_UPLOAD_BYTES:,} bytes")
-    report = await run_in_threadpool(verify, data, sources=home.sources())
-    return report.model_dump(mode="json") | {"file": file.filename or ""}
+    detector: Detector = request.app.state.detector
+    detector.count(request)
+    examined = await detector.examine(await read_sent(request))
+    return examined.report.model_dump(mode="json")

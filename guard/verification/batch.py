@@ -1,5 +1,6 @@
 """Many files, one outcome each, in order: in this process or in several."""
 
+import ipaddress
 import multiprocessing
 import os
 import signal
@@ -11,16 +12,20 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import islice
+from operator import or_
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from policies.decision import Frozen
 from provenance.errors import PictureInvalid, PictureTooLarge, ProvenanceUnavailable
+from provenance.fetch import Fetcher
 from provenance.home import Home
 from provenance.keys import load_trust
 from provenance.verify import Report, Sources, verify
+from provenance.verify.resolver import MAX_ANSWER_BYTES, Resolver
 
 WAITING_PER_WORKER = 4  # files handed out ahead, so that no worker waits and little is held
 
@@ -45,26 +50,24 @@ class Outcome(NamedTuple):
 class Asked:
     """How files are judged; every process makes its own sources of it.
 
-    ``home``: whose ledger and authority count, None for neither. ``trust``: a PEM file of further
-    anchors. ``at``: the moment at which certificates must be valid, None for now.
+    ``home``: whose ledger and authority count, None for neither. ``trust``: files of further
+    anchors (provenance.keys.load_trust). ``at``: the moment at which certificates must be valid,
+    None for now. ``resolvers``: where Soft Binding Resolution APIs begin, which are asked over the
+    network; a redirect to this machine is followed only from one that is on it.
     """
 
     home: Path | None = None
-    trust: Path | None = None
+    trust: tuple[Path, ...] = ()
     at: datetime | None = None
     use_ledger: bool = True
+    resolvers: tuple[str, ...] = ()
 
     @cached_property
     def sources(self) -> Sources:
         """Raises HomeInvalid, LedgerUnavailable and their kind."""
         sources = Home.open(self.home).sources() if self.home else Sources()
-        if self.trust is None:
-            return sources
-        return Sources(
-            trust=sources.trust | load_trust(self.trust),
-            ledger=sources.ledger,
-            schemes=sources.schemes,
-        )
+        trust = reduce(or_, map(load_trust, self.trust), sources.trust)
+        return replace(sources, trust=trust, resolvers=tuple(map(_resolver, self.resolvers)))
 
     def verify(self, file: Path) -> Outcome:
         """One file. An outage raises; a file that cannot be read is an outcome."""
@@ -79,6 +82,16 @@ class Asked:
             )
             return Outcome(file, None, problem)
         return Outcome(file, report, None)
+
+
+def _resolver(url: str) -> Resolver:
+    host = urlsplit(url).hostname or ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    fetcher = Fetcher(max_bytes=MAX_ANSWER_BYTES, allow_loopback=here)
+    return Resolver(url, fetcher)
 
 
 def default_workers(files: int) -> int:

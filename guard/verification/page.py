@@ -67,9 +67,11 @@ def view(
         answer=words.answer(report),
         layers=words.layers(report, ledger_asked=ledger_asked),
         picture=None if pixels is None else picture_url(pixels),
-        facts=tuple((title, stated[name]) for name, title in FACTS.items() if stated[name]),
+        facts=tuple(
+            (title, words.moment(stated[name])) for name, title in FACTS.items() if stated[name]
+        ),
         history=contents.lineage if contents else None,
-        advice=(),
+        advice=report.to_establish,
         legal=tuple(legal),
     )
 

@@ -33,12 +33,14 @@ class Conditions(Frozen):
 
     ``at``: the moment at which certificates had to be valid. ``trust``: SHA-256 (hex) of the trust
     anchors. ``ledger``: the signed note of the ledger's head, None where none was asked.
+    ``resolvers``: the services that were asked.
     """
 
     at: AwareDatetime
     trust: str
     use_ledger: bool
     ledger: str | None
+    resolvers: tuple[str, ...] = ()
     software: dict[str, str]
 
 

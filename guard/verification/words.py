@@ -5,6 +5,7 @@ nothing was found is no evidence of it.
 """
 
 import math
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from provenance.credential.credential import Integrity, State
@@ -125,6 +126,18 @@ def action(name: str) -> str:
 def relationship(name: str | None) -> str:
     """How an ingredient went into the picture above it."""
     return RELATIONSHIPS.get(name or "", "used in it")
+
+
+def moment(stated: str) -> str:
+    """A time as people write it; whatever is no time of ISO 8601 as it stands."""
+    try:
+        time = datetime.fromisoformat(stated) if "T" in stated else None
+    except ValueError:
+        return stated
+    if time is None or time.tzinfo is None:
+        return stated
+    utc = time.astimezone(UTC)
+    return f"{utc.day} {utc:%B %Y, %H:%M} UTC"
 
 
 def odds(probability: float) -> str:

@@ -3,9 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from openai import OpenAI
 
 from guard.gateway import create_app
@@ -18,11 +20,9 @@ __all__ = ["home"]
 START_SECONDS = 30  # how long a server may take to answer before a test gives up
 
 
-@pytest.fixture
-def address(home: Home) -> Iterator[str]:
-    """A gateway that blocks "fight", on a free port; its base URL."""
-    prompts = ScriptedPromptAssessor({"fight": {"violence": 0.97}})
-    app = create_app(home, pipeline_of(home, prompts=prompts))
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The base URL of a real server of ``app`` on a free port of loopback."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -32,9 +32,19 @@ def address(home: Home) -> Iterator[str]:
         assert time.monotonic() < deadline, "the server did not start in time"
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(START_SECONDS)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(START_SECONDS)
+
+
+@pytest.fixture
+def address(home: Home) -> Iterator[str]:
+    """A gateway that blocks "fight", on a free port; its base URL."""
+    prompts = ScriptedPromptAssessor({"fight": {"violence": 0.97}})
+    with served(create_app(home, pipeline_of(home, prompts=prompts))) as url:
+        yield url
 
 
 @pytest.fixture

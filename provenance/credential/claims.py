@@ -18,12 +18,20 @@ class DigitalSourceType(StrEnum):
     EDITED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 
+class DataSet(Frozen):
+    """What a core was trained on. ``digest``: SHA-256 (hex), such as of its audited version."""
+
+    name: Name
+    digest: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class SoftwareAgent(Frozen):
     """The core that drew. ``digest``: SHA-256 (hex) of its weights."""
 
     name: Name
     version: Name
     digest: str = Field(pattern="^[0-9a-f]{64}$")
+    data_sets: tuple[DataSet, ...] = ()
 
 
 class SoftBinding(Frozen):

@@ -1,74 +1,105 @@
-"""Claims as a C2PA manifest definition. Pure.
+"""Claims as the statements of a C2PA manifest. Pure.
 
-Labels and fields: C2PA 2.2, chapters 18 (assertions) and 18.15 (actions); CAWG training and data
-mining 1.1; ``org.wardmark.*`` are our own.
+Labels and fields: C2PA 2.2, chapter 18 (assertions; 18.15 actions, 18.10 soft bindings); CAWG
+training and data mining 1.1; ``org.wardmark.*`` are our own.
 """
 
-import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 
-from provenance.credential.claims import Claims
+from provenance.credential.claims import Claims, DigitalSourceType
+from provenance.credential.xmp import Labels
 
 ACTIONS = "c2pa.actions.v2"
 SOFT_BINDING = "c2pa.soft-binding"
 TRAINING_AND_MINING = "cawg.training-mining"
 DISCLOSURE = "org.wardmark.disclosure"
 DECISION = "org.wardmark.decision"
+MODEL = "org.wardmark.model"
 
-SPEC_VERSION = "2.4.0"  # of the c2pa-rs that c2pa-python 0.38.1 carries
-AGENT_DIGEST = "org.wardmark.digest"  # beside the standard name and version of the agent
+CREATED, OPENED, EDITED = "c2pa.created", "c2pa.opened", "c2pa.edited"
+PLACED, WATERMARKED = "c2pa.placed", "c2pa.watermarked.bound"
+
+SPEC_VERSION = "2.4.0"  # whose fields we write
 TRAINING_USES = ("cawg.ai_generative_training", "cawg.ai_training", "cawg.data_mining")
 
+Map = Mapping[str, object]
 
-def manifest(claims: Claims, media_type: str) -> dict[str, object]:
-    """The definition that c2pa's Builder takes."""
-    assertions = [
-        (ACTIONS, _actions(claims)),
+
+@dataclass(frozen=True)
+class Statements:
+    """What a manifest states besides its binding, thumbnail and ingredients.
+
+    ``actions``: what was done, in order, without the opening of ingredients. ``assertions``: by
+    label, besides the actions. ``labels``: what XMP says too, if anything.
+    """
+
+    title: str
+    actions: Sequence[Map] = ()
+    assertions: Mapping[str, Map] = field(default_factory=dict)
+    labels: Labels | None = None
+
+
+def statements(claims: Claims, *, has_parent: bool = False) -> Statements:
+    """The statements of ``claims``. ``has_parent``: the picture was made by changing another."""
+    assertions = {
         # Generated pictures are not to be learnt from as if they were photographs.
-        (TRAINING_AND_MINING, {"entries": {use: {"use": "notAllowed"} for use in TRAINING_USES}}),
-        (DISCLOSURE, _disclosure(claims)),
-        (DECISION, _decision(claims)),
-    ]
+        TRAINING_AND_MINING: {"entries": {use: {"use": "notAllowed"} for use in TRAINING_USES}},
+        DISCLOSURE: _disclosure(claims),
+        DECISION: _decision(claims),
+        MODEL: _model(claims),
+    }
     if claims.soft_binding is not None:
-        assertions.append((SOFT_BINDING, _soft_binding(claims)))
-    return {
-        "claim_generator_info": [
-            {"name": "Wardmark", "version": version("wardmark"), "specVersion": SPEC_VERSION}
-        ],
-        "title": claims.title,
-        "format": media_type,
-        # created: stated by the signer itself, not gathered from elsewhere.
-        "assertions": [
-            {"label": label, "data": data, "created": True} for label, data in assertions
-        ],
-    }
+        assertions[SOFT_BINDING] = soft_binding(claims.soft_binding.alg, claims.soft_binding.value)
+    return Statements(
+        title=claims.title,
+        actions=tuple(_actions(claims, EDITED if has_parent else CREATED)),
+        assertions=assertions,
+        labels=Labels(
+            source_type=claims.digital_source_type.value,
+            generated=True,
+            provider=claims.provider,
+            system=claims.system,
+            version=claims.system_version,
+            content_id=claims.content_id,
+        ),
+    )
 
 
-def _actions(claims: Claims) -> dict[str, object]:
-    created = {
-        "action": "c2pa.created",
-        "when": _utc(claims.created_at),
+@cache  # looking the version up reads the package's metadata anew each time
+def generator_info() -> Map:
+    """Who writes the claim, and by which specification."""
+    return {"name": "Wardmark", "version": version("wardmark"), "specVersion": SPEC_VERSION}
+
+
+def is_generated(source_type: str) -> bool:
+    """Whether an IPTC digital source type says that a generator had a part in the picture."""
+    return source_type in set(DigitalSourceType)
+
+
+def soft_binding(alg: str, value: bytes) -> Map:
+    """A soft binding whose value is bytes, as the specification (18.10) has it."""
+    return {"alg": alg, "blocks": [{"scope": {}, "value": value}], "pad": b""}
+
+
+def _actions(claims: Claims, first: str) -> list[Map]:
+    agent = {"name": claims.agent.name, "version": claims.agent.version}
+    when = _utc(claims.created_at)
+    made = {
+        "action": first,
+        "when": when,
         "digitalSourceType": claims.digital_source_type.value,
-        "softwareAgent": {
-            "name": claims.agent.name,
-            "version": claims.agent.version,
-            AGENT_DIGEST: claims.agent.digest,
-        },
+        "softwareAgent": agent,
     }
-    return {"actions": [created], "allActionsIncluded": True}
-
-
-def _soft_binding(claims: Claims) -> dict[str, object]:
     if claims.soft_binding is None:
-        return {}
-    # The specification wants byte strings for value and pad; c2pa-python's JSON door can only
-    # write text (c2pa-rs issue 2689), so value is base64, as in the Soft Binding Resolution API.
-    value = base64.b64encode(claims.soft_binding.value).decode("ascii")
-    return {"alg": claims.soft_binding.alg, "pad": "", "blocks": [{"scope": {}, "value": value}]}
+        return [made]
+    return [made, {"action": WATERMARKED, "when": when, "softwareAgent": generator_info()}]
 
 
-def _disclosure(claims: Claims) -> dict[str, object]:
+def _disclosure(claims: Claims) -> Map:
     return {
         "provider": claims.provider,
         "system": claims.system,
@@ -78,7 +109,7 @@ def _disclosure(claims: Claims) -> dict[str, object]:
     }
 
 
-def _decision(claims: Claims) -> dict[str, object]:
+def _decision(claims: Claims) -> Map:
     decision: dict[str, object] = {
         "decision_id": claims.decision_id,
         "policy": claims.policy.model_dump(),
@@ -86,6 +117,19 @@ def _decision(claims: Claims) -> dict[str, object]:
     if claims.ledger is not None:
         decision["ledger"] = claims.ledger
     return decision
+
+
+def _model(claims: Claims) -> Map:
+    agent = claims.agent
+    return {
+        "name": agent.name,
+        "version": agent.version,
+        "weights": {"alg": "sha256", "hash": bytes.fromhex(agent.digest)},
+        "data_sets": [
+            {"name": data_set.name, "alg": "sha256", "hash": bytes.fromhex(data_set.digest)}
+            for data_set in agent.data_sets
+        ],
+    }
 
 
 def _utc(moment: datetime) -> str:

@@ -25,7 +25,7 @@ def lineage(data: bytes, trust: TrustAnchors) -> Step:
 
 def test_a_picture_made_from_nothing_is_a_tree_of_one(signed: Signed, trust: TrustAnchors) -> None:
     own = lineage(signed.data, trust)
-    assert own.actions == ("c2pa.created",)
+    assert own.actions == ("c2pa.created", "c2pa.watermarked.bound")
     assert (own.relationship, own.state, own.ingredients) == (None, None, ())
 
 
@@ -36,7 +36,7 @@ def test_an_edit_of_an_edit_leads_back_to_the_first_picture(
     (once,) = twice.ingredients
     (first,) = once.ingredients
     assert twice.actions == once.actions == ("c2pa.opened",)
-    assert first.actions == ("c2pa.created",)
+    assert first.actions == ("c2pa.created", "c2pa.watermarked.bound")
     assert (once.relationship, once.state) == ("parentOf", IngredientState.VALID)
     assert first.manifest == lineage(signed.data, trust).manifest
 

@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from provenance.credential import Claims, Signed, sign
 from provenance.credential.container import find_store
-from provenance.credential.manifest import manifest
+from provenance.credential.manifest import ACTIONS, statements
 from provenance.errors import PictureInvalid
 from provenance.keys import KeySigner, TrustAnchors
 from provenance.picture import encode
@@ -290,9 +290,9 @@ ASSERTIONS = {"c2pa.actions.v2": CREATED}
 
 
 def assertions_of(stated: Claims) -> dict[str, object]:
-    listed = manifest(stated, "image/png")["assertions"]
-    assert isinstance(listed, list)
-    return {item["label"]: item["data"] for item in listed}
+    listed = statements(stated)
+    actions = {"actions": list(listed.actions), "allActionsIncluded": True}
+    return {ACTIONS: actions, **listed.assertions}
 
 
 def vouched(png: bytes, stated: Claims) -> Case:

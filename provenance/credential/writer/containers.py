@@ -1,0 +1,43 @@
+"""Which kinds of file carry a credential, and the module that knows each. Pure."""
+
+from types import ModuleType
+from typing import Protocol, cast
+
+from provenance.credential.writer import bmff, jpeg, png, tiff, webp
+from provenance.credential.writer.place import Place
+from provenance.errors import PictureInvalid
+
+
+class Container(Protocol):
+    """What a kind of file is asked for. Each raises PictureInvalid on a damaged file."""
+
+    def xmp(self, data: bytes) -> bytes | None:
+        """The XMP packet in the file."""
+        ...
+
+    def prepare(self, data: bytes, packet: bytes | None) -> bytes:
+        """Without a store; with this XMP packet instead of any other, if one is given."""
+        ...
+
+    def place(self, data: bytes, size: int) -> Place:
+        """Opened up for a store of ``size`` bytes."""
+        ...
+
+
+_MODULES: dict[str, ModuleType] = {
+    "image/png": png,
+    "image/jpeg": jpeg,
+    "image/webp": webp,
+    "image/tiff": tiff,
+    "image/avif": bmff,
+}
+
+
+def container_of(media_type: str) -> Container:
+    """Raises PictureInvalid for a kind of file that carries no credential here."""
+    if media_type not in _MODULES:
+        raise PictureInvalid(
+            f"credentials are written into PNG, JPEG, WebP, TIFF and AVIF files, not into"
+            f" {media_type}; convert it first"
+        )
+    return cast(Container, _MODULES[media_type])

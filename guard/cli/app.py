@@ -16,6 +16,7 @@ from guard.cli import (
     retention,
     sequence,
     serve,
+    subject_keys,
     verify,
     withdraw,
     witness,
@@ -55,4 +56,5 @@ ledger.app.command("rotate-key")(witness.rotate_key)
 ledger.app.command("witness")(witness.witness)
 ledger.app.command("sequence")(sequence.sequence)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(subject_keys.app, name="subject-keys")
 app.add_typer(policy.app, name="policy")

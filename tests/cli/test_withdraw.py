@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from datasets_audit.sample import subject_commitment
+from provenance.errors import SubjectForgotten
 from provenance.home import Home
 from tests.cli.conftest import Wardmark
 
@@ -52,3 +55,35 @@ def test_retention_says_what_is_due_and_ends_it(home: Path, wardmark: Wardmark) 
     ran = wardmark("retention", "--erase")
     assert (ran.code, ran.err) == (0, "")
     assert "for ever" in ran.out
+
+
+def test_a_copy_of_the_keys_brings_back_all_but_who_left(
+    home: Path, wardmark: Wardmark, tmp_path: Path
+) -> None:
+    opened = Home.open(home)
+    stays, leaves = (
+        opened.ledger.append([opened.subjects.event("appeal", who, {"said": "mine"})])[0]
+        for who in ("stays-1", "leaves-1")
+    )
+    copy = tmp_path / "keys.db"
+    made = wardmark("subject-keys", "copy", copy, "--keep", 3, "--json")
+    assert (made.code, made.document["file"]) == (0, str(copy))
+    assert copy.stat().st_mode & 0o077 == 0
+    assert wardmark("withdraw", "--subject", "leaves-1").code == 0
+    refused = wardmark("subject-keys", "restore", copy, "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (2, "key_copy_refused")
+
+    (home / "subject-keys.db").unlink()
+    assert wardmark("subject-keys", "restore", copy).code == 2  # older than the withdrawal
+    assert wardmark("subject-keys", "restore", copy, "--forgetting").code == 0
+    subjects = Home.open(home).subjects
+    assert subjects.open(stays).plain == {"said": "mine"}
+    with pytest.raises(SubjectForgotten):
+        subjects.open(leaves)
+
+
+def test_a_copy_of_the_keys_is_not_kept_longer_than_a_month(
+    wardmark: Wardmark, tmp_path: Path
+) -> None:
+    assert wardmark("subject-keys", "copy", tmp_path / "keys.db", "--keep", 31).code == 2
+    assert not (tmp_path / "keys.db").exists()

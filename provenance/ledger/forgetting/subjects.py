@@ -88,6 +88,11 @@ class Subjects:
         self._plan = plan or load_plan()
         self.settle()
 
+    @property
+    def keys(self) -> KeyStore:
+        """The store of their keys, of which copies are made and into which one is restored."""
+        return self._keys
+
     def pseudonym(self, subject_id: str) -> str:
         """What stands for a subject in the ledger, 64 hex digits."""
         return pseudonym(self._secret, subject_id)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from provenance.keys import KeySigner, TrustAnchors
@@ -40,6 +41,19 @@ class Authority:
         )
         return KeySigner(key, leaf.public_bytes(serialization.Encoding.PEM))
 
+    def leaf(
+        self,
+        public: CertificatePublicKeyTypes,
+        purposes: Sequence[ObjectIdentifier] = (CLAIM_SIGNING,),
+        *,
+        starts: timedelta = -DAY,
+        ends: timedelta = 90 * DAY,
+    ) -> x509.Certificate:
+        """A certificate for a key of any kind."""
+        return self._issue(
+            self._name("signer"), public, purposes=purposes, starts=starts, ends=ends
+        )
+
     def web_server(self, address: str) -> tuple[bytes, bytes]:
         """A certificate (PEM) for a web server at this IP address, and its key (PEM)."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -68,7 +82,7 @@ class Authority:
     def _issue(
         self,
         subject: x509.Name,
-        public: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey,
+        public: CertificatePublicKeyTypes,
         *,
         ca: bool = False,
         purposes: Sequence[ObjectIdentifier] = (),

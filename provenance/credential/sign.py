@@ -13,6 +13,7 @@ from provenance.credential.claims import Claims
 from provenance.credential.ingredients import LABEL as INGREDIENT
 from provenance.credential.ingredients import Ingredient, Relationship, holds_credential
 from provenance.credential.manifest import Statements
+from provenance.credential.naming import manifest_name
 from provenance.credential.thumbnail import MEDIA_TYPE as THUMBNAIL_TYPE
 from provenance.credential.writer import boxes
 from provenance.credential.writer.boxes import Assertion
@@ -47,10 +48,11 @@ class Stamper(Protocol):
 @dataclass(frozen=True)
 class Signed:
     """``data``: the picture with its credential inside. ``store``: the credential alone, as the
-    ledger keeps it (a C2PA manifest store)."""
+    ledger keeps it (a C2PA manifest store). ``time_stamped``: it says when it was signed."""
 
     data: bytes
     store: bytes
+    time_stamped: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ def sign(
     time stamp cannot be had.
     """
     stated = said.statements(claims, has_parent=attached.has_parent)
-    return sign_statements(data, media_type, stated, signer, attached=attached, stamper=stamper)
+    name = manifest_name(claims.content_id)
+    return sign_statements(
+        data, media_type, stated, signer, attached=attached, stamper=stamper, name=name
+    )
 
 
 def sign_statements(
@@ -98,8 +103,9 @@ def sign_statements(
     *,
     attached: Attachments = NOTHING,
     stamper: Stamper | None = None,
+    name: str | None = None,
 ) -> Signed:
-    """As ``sign``, for statements of any kind."""
+    """As ``sign``, for statements of any kind. ``name``: of the manifest, else one is drawn."""
     container = container_of(media_type)
     if media_type_of(data) != media_type:
         raise PictureInvalid(f"these bytes are not of the kind {media_type}")
@@ -112,16 +118,20 @@ def sign_statements(
     xmp = packet(stated.labels, container.xmp(data)) if stated.labels else None
     prepared = container.prepare(data, xmp)
 
-    label = f"urn:c2pa:{uuid.uuid4()}"
+    label = name or f"urn:c2pa:{uuid.uuid4()}"
     boxed = container.place(prepared, 0).boxed
     assertions = tuple(_assertions(stated, attached))
     manifests = _manifests(attached.ingredients)
     reserve = stamper.reserve if stamper else 0
+    tokens: list[bytes | None] = []
+
+    def stamp(signature: bytes) -> bytes | None:
+        tokens.append(stamper.stamp(signature) if stamper else None)
+        return tokens[-1]
 
     def store(binding: Assertion, envelope: Envelope, *, sealed: bool) -> bytes:
         bound = (*assertions, binding)
         claim = _claim(stated.title, label, bound)
-        stamp = stamper.stamp if stamper else None
         signature = envelope.seal(claim, stamp) if sealed else envelope.placeholder()
         return boxes.store([*manifests, boxes.manifest(label, bound, claim, signature)])
 
@@ -134,7 +144,7 @@ def sign_statements(
     written = store(place.binding(size), envelope, sealed=True)
     if len(written) != size:
         raise AssertionError(f"a store of {len(written)} bytes where {size} were kept")
-    return Signed(data=place.filled(written), store=written)
+    return Signed(data=place.filled(written), store=written, time_stamped=any(tokens))
 
 
 def _assertions(stated: Statements, attached: Attachments) -> Iterator[Assertion]:

@@ -58,8 +58,10 @@ class Envelope:
             r, s = decode_dss_signature(signature)
             signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
         headers: dict[str, object] = {}
-        if stamp is not None and (token := stamp(cbor2.dumps(signature))) is not None:
-            headers["sigTst2"] = {"tstTokens": [{"val": token}]}
+        if stamp is not None:
+            stamped = ["CounterSignature", protected, b"", cbor2.dumps(signature)]
+            if (token := stamp(cbor2.dumps(stamped))) is not None:
+                headers["sigTst2"] = {"tstTokens": [{"val": token}]}
         return _padded(protected, signature, headers, len(self.placeholder()))
 
 

@@ -8,8 +8,9 @@ from guard.check import Checker
 from guard.generation import load_core
 from guard.generation.core import EMBEDDED
 from guard.pipeline import Pipeline, Provenance
+from policies.candidate import Candidate
 from policies.load import load_policy
-from provenance.home import Home
+from provenance.home import Home, Settings
 from provenance.watermark import DEFAULT_SCHEME, load_scheme
 
 DEFAULT_POLICY = "default"
@@ -34,7 +35,15 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
             settings=home.settings,
         ),
         commitment_key=home.commitment_key,
+        candidate=load_candidate(home.settings),
     )
+
+
+def load_candidate(settings: Settings) -> Candidate | None:
+    """The policy on trial, if the settings name one. Raises as ``load_policy``."""
+    if not settings.candidate:
+        return None
+    return Candidate(load_policy(settings.candidate), settings.candidate_share)
 
 
 def build_checker(home: Home | None, *, policy: str | None = None) -> Checker:

@@ -10,6 +10,7 @@ law are united; no override takes one away. Pure.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 
 from policies.decision import Obligation
 from policies.errors import Problem
@@ -57,7 +58,8 @@ class Standing:
 class Effective:
     """A policy with all that it includes. ``document`` is what decides, and has the digest.
 
-    ``unserved``: lines of law that an included policy serves by a rule that was dropped since.
+    ``path``: the file, where it is one. ``unserved``: lines of law that an included policy serves
+    by a rule that was dropped since.
     """
 
     source: Source
@@ -66,6 +68,7 @@ class Effective:
     document: PolicyDocument
     standing: tuple[Standing, ...]
     unserved: tuple[Service, ...]
+    path: FilePath | None = None
 
     @property
     def name(self) -> str:
@@ -84,7 +87,12 @@ class Effective:
             yield self
 
 
-def effective(source: Source, file: PolicyFile, includes: Sequence[Effective]) -> Effective:
+def effective(
+    source: Source,
+    file: PolicyFile,
+    includes: Sequence[Effective],
+    path: FilePath | None = None,
+) -> Effective:
     """Join ``file`` with what it includes. Raises PolicyInvalid at the places in ``source``."""
     merging = _Merging(source, file)
     layers: dict[str, Effective] = {}
@@ -111,7 +119,7 @@ def effective(source: Source, file: PolicyFile, includes: Sequence[Effective]) -
         rules=tuple(one.rule for one in standing if not one.dropped),
     )
     return Effective(
-        source, file, tuple(includes), document, standing, tuple(merging.unserved)
+        source, file, tuple(includes), document, standing, tuple(merging.unserved), path
     )
 
 

@@ -28,7 +28,7 @@ def load_policy(name_or_path: str | Path) -> Policy:
 def load_effective(name_or_path: str | Path) -> Effective:
     """The same with its history: what it includes, and where each rule comes from."""
     path = policy_path(name_or_path)
-    return _joined(read_file(path), path.parent, (path.resolve(),))
+    return _joined(read_file(path), path, (path.resolve(),))
 
 
 def list_policies() -> tuple[Policy, ...]:
@@ -83,20 +83,21 @@ def document_of(source: Source) -> PolicyDocument:
     return _joined(source, None, ()).document
 
 
-def _joined(source: Source, folder: Path | None, above: tuple[Path, ...]) -> Effective:
-    """``folder``: of the file; ``above``: the files that are being read, outermost first."""
+def _joined(source: Source, here: Path | None, above: tuple[Path, ...]) -> Effective:
+    """``here``: the file; ``above``: the files that are being read, outermost first."""
     file = model_of(PolicyFile, source)
+    folder = here.parent if here else None
     includes, problems = [], []
     for position, name in enumerate(file.includes):
         try:
             path = _included(name, folder, above)
-            includes.append(_joined(read_file(path), path.parent, (*above, path.resolve())))
+            includes.append(_joined(read_file(path), path, (*above, path.resolve())))
         except (PolicyInvalid, PolicyNotFound) as error:
             place = source.place(("includes", position))
             problems.append(Problem(*place, f"{name!r} cannot be included: {error}"))
     if problems:
         raise source.invalid(problems)
-    return effective(source, file, includes)
+    return effective(source, file, includes, here)
 
 
 def _included(name: str, folder: Path | None, above: tuple[Path, ...]) -> Path:

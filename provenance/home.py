@@ -49,6 +49,11 @@ system_version = "{version}"
 # The policy that decides when a request names none: a pack's name or a file.
 policy = "default"
 
+# A policy on trial: it is asked about a share of all requests (1.0: all) and recorded, without any
+# effect (docs/policies.md). Empty means none.
+candidate = ""
+candidate_share = 1.0
+
 # Where the ledger lives; empty means ledger.db in this folder.
 database = ""
 
@@ -71,6 +76,8 @@ class Settings(Frozen):
     system: str = "Wardmark"
     system_version: str
     policy: str = "default"
+    candidate: str = ""
+    candidate_share: float = Field(default=1.0, ge=0.0, le=1.0)
     database: str = ""
     subject_keys: str = ""
     retention: str = ""

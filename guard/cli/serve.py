@@ -35,11 +35,15 @@ def serve(
     import uvicorn
 
     from guard.gateway import create_app
+    from guard.gateway.policy_change import follow
+    from guard.policy_watch import PolicyWatch
     from provenance.fetch import Fetcher
 
     opened = open_home(context, home)
     pipeline = build_pipeline(opened, core=core, policy=policy)
     app = create_app(opened, pipeline, fetcher=Fetcher() if fetch_urls else None)
+    watch = PolicyWatch(pipeline, policy or opened.settings.policy, opened.settings.candidate)
+    follow(app, watch, say)
     say(f"serving on http://{host}:{port}  (API under /v1, description under /docs)")
     say(f"verification for people: http://{host}:{port}/verify")
     uvicorn.run(app, host=host, port=port, log_level="warning")

@@ -18,8 +18,8 @@ router = APIRouter(prefix="/v1")
 
 
 class GenerationBody(BaseModel):
-    """What a client may ask for. ``seed``, ``steps``, ``negative_prompt``, ``visible_label`` come in
-    by ``extra_body``.
+    """What a client may ask for. By ``extra_body`` come ``seed``, ``steps``, ``negative_prompt``,
+    ``visible_label``.
 
     Settings that mean nothing here (``quality``, ``style``, ``user`` ...) are taken and ignored;
     what would change what the client gets and cannot be done is refused.

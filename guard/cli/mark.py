@@ -67,8 +67,9 @@ def detect(
     elif found is None:
         results.print(f"{file}: no mark found; that says nothing on where it comes from")
     else:
+        whose = f", the fixed mark of {found.known_as}" if found.known_as else ""
         results.print(
-            f"{file}: {found.scheme} {found.payload.hex()}"
+            f"{file}: {found.scheme} {found.payload.hex()}{whose}"
             f" (false-positive probability {found.false_positive_probability:.1g})"
         )
     return 0 if found else NOT_FOUND

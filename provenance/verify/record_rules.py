@@ -14,18 +14,18 @@ from provenance.verify.report import Agreement, Inclusion, differs, holds
 def mark_and_record(findings: Findings) -> Iterator[Agreement]:
     """Does the watermark lead to a record?"""
     mark = findings.mark
-    if mark is None or not findings.ledger_asked:
+    if mark is None:
         return
     pair = ("watermark", "record")
     if findings.by_mark is not None:
         yield holds(pair, "the watermark leads to a record")
-    elif mark.detection.known_as:
+    elif mark.detection.known_as:  # which is told without any ledger
         yield differs(
             pair,
             "foreign-mark",
             f"the watermark is the fixed one of {mark.detection.known_as}, which anybody can write",
         )
-    else:
+    elif findings.ledger_asked:
         yield differs(
             pair,
             "mark-without-record",

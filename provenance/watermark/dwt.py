@@ -21,14 +21,9 @@ from numpy.typing import NDArray
 
 from provenance.errors import MarkInvalid, WatermarkFailed
 from provenance.picture import Pixels
-from provenance.watermark import presence
+from provenance.watermark import known, presence
+from provenance.watermark.blocks import FEWEST_PIXELS, SHORTEST_SIDE, Blocks, averages, fits
 from provenance.watermark.scheme import FALSE_POSITIVE_LIMIT, Detection, check_payload, size
-
-Blocks = NDArray[np.float64]
-"""(16, n): the 4x4 averages of each 8x8 block of U, row by row, in raster order."""
-
-FEWEST_PIXELS: Final = 256 * 256  # the package's own limit
-SHORTEST_SIDE: Final = 64  # pixels
 
 FEWEST_RUNS: Final = 12
 """Of equal bits in a payload, see presence.distinct_runs; with fewer it cannot be told from flat
@@ -39,8 +34,6 @@ HEADROOM: Final = (0, 4, 6, 8, 12)
 are first clipped to this distance from 0 and 255, the smallest that helps. More would be seen."""
 
 _U_TO_RGB: Final = (0.0, -0.395, 2.032)  # OpenCV's YUV: what one level of U adds to R, G and B
-_HAAR: Final = 0.7071067811865476  # PyWavelets' own, multiplied in its order: a sum on the border
-# of a cell is then read as the package reads it, to the last bit
 _POWER_STEPS: Final = 6  # converges to 1e-15 where the second singular value is below s/18
 _CONVERGED: Final = 1e-10  # relative residual
 _PEAK_MARGIN: Final = 3.0  # more than rounding to 8 bits does to one average
@@ -97,12 +90,16 @@ def largest_average(blocks: Blocks) -> Handles:
 
 @dataclass(frozen=True)
 class DwtScheme:
-    """One of the two methods, as a Scheme. Cheap to make, safe to share between threads."""
+    """One of the two methods, as a Scheme. Cheap to make, safe to share between threads.
+
+    ``written_by_others``: generators write fixed marks by it, which ``detect`` names.
+    """
 
     name: str
     alg: str
     handles: Callable[[Blocks], Handles]
     payload_bits: int = 64
+    written_by_others: bool = False
 
     def embed(self, image: Pixels, payload: bytes) -> Pixels:
         """See Scheme. Refuses pictures under 256x256 pixels of area or 64 of a side, and payloads
@@ -114,7 +111,7 @@ class DwtScheme:
                 f"The payload {payload.hex()} is too regular: {self.name} could not tell its mark"
                 " from a flat picture. Choose one with mixed digits, such as a random number."
             )
-        if not _fits(image):
+        if not fits(image):
             height, width = size(image)
             raise MarkInvalid(
                 f"The picture is {width}x{height}; {self.name} needs {FEWEST_PIXELS:,} pixels and"
@@ -134,10 +131,20 @@ class DwtScheme:
         """See Scheme. Geometry is not looked for: crops, turns and scalings lose the mark.
 
         That there is a mark is sure; its payload has no check, and a picture that was changed may
-        give one with wrong bits. Trust it only where a record of that payload agrees.
+        give one with wrong bits. Trust it only where a record of that payload agrees. Of dwtDct,
+        the fixed marks of others are told first (known.py), their payloads being 4 to 17 bytes.
         """
-        if not _fits(image):
+        if not fits(image):
             return None
+        if self.written_by_others:
+            seen = known.recognise(image)
+            if seen.false_positive_probability <= FALSE_POSITIVE_LIMIT:
+                return Detection(
+                    scheme=self.name,
+                    payload=seen.mark.payload,
+                    false_positive_probability=seen.false_positive_probability,
+                    known_as=seen.mark.written_by,
+                )
         reading = self.read(image, self.payload_bits)
         if reading.false_positive_probability > FALSE_POSITIVE_LIMIT:
             return None
@@ -149,10 +156,10 @@ class DwtScheme:
 
     def read(self, image: Pixels, length: int) -> presence.Reading:
         """A payload of ``length`` bits (a multiple of 4), and how likely it is to be none."""
-        return presence.read(self.handles(_blocks(image)).values, length, _OFFSETS)
+        return presence.read(self.handles(averages(image)).values, length, _OFFSETS)
 
     def _written(self, image: Pixels, bits: NDArray[np.uint8]) -> Pixels:
-        blocks = _blocks(image)
+        blocks = averages(image)
         values, directions, least = self.handles(blocks)
         aim = presence.SCALE * (0.25 + 0.5 * np.resize(bits, len(values)))
         cell = np.maximum(
@@ -163,24 +170,10 @@ class DwtScheme:
         return _with_change(image, directions * (target - values))
 
 
-DWT_DCT: Final = DwtScheme("dwtDct", "org.wardmark.dwtdct.1", largest_average)
+DWT_DCT: Final = DwtScheme(
+    "dwtDct", "org.wardmark.dwtdct.1", largest_average, written_by_others=True
+)
 DWT_DCT_SVD: Final = DwtScheme("dwtDctSvd", "org.wardmark.dwtdctsvd.1", largest_singular)
-
-
-def _fits(image: Pixels) -> bool:
-    height, width = size(image)
-    return height * width >= FEWEST_PIXELS and min(height, width) >= SHORTEST_SIDE
-
-
-def _blocks(image: Pixels) -> Blocks:
-    import cv2
-
-    rows, columns = image.shape[0] // 8, image.shape[1] // 8
-    whole = np.ascontiguousarray(image[: rows * 8, : columns * 8])
-    u: NDArray[np.float64] = cv2.cvtColor(whole, cv2.COLOR_RGB2YUV)[..., 1] * _HAAR
-    pairs = (u[0::2] + u[1::2]) * _HAAR
-    averages = pairs[:, 0::2] + pairs[:, 1::2]
-    return averages.reshape(rows, 4, columns, 4).transpose(1, 3, 0, 2).reshape(16, -1)
 
 
 def _with_change(image: Pixels, change: Blocks) -> Pixels:

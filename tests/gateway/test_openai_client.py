@@ -113,4 +113,5 @@ def test_a_picture_from_elsewhere_has_no_verdict_about_ai(address: str) -> None:
 
 def test_health_and_readiness(address: str) -> None:
     assert httpx.get(f"{address}/healthz").status_code == 200
-    assert httpx.get(f"{address}/readyz").json() == {"status": "ready"}
+    ready = httpx.get(f"{address}/readyz").json()
+    assert (ready["status"], ready["policy"]["name"]) == ("ready", "default")

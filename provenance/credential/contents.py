@@ -37,24 +37,22 @@ def contents_of(report: Json) -> Contents | None:
     if label is None:
         return None
     manifests = _map(report.get("manifests"))
-    actions = [
-        *_actions(active),
-        *(a for name, m in manifests.items() if name != label for a in _actions(_map(m))),
-    ]
+    done = {name: tuple(_actions(_map(manifest))) for name, manifest in manifests.items()}
+    own = done[label]
+    actions = [*own, *(action for name, steps in done.items() if name != label for action in steps)]
     claim = _map(active.get("claim"))
-    own = list(_actions(active))
     return Contents(
         manifest=label,
         history=tuple(_clip(name) for name in list(manifests)[:MAX_LISTED]),
         title=_text(claim.get("dc:title")),
         generator=_generator(claim),
-        actions=tuple(own[:MAX_LISTED]),
+        actions=own[:MAX_LISTED],
         source_types=tuple(
             dict.fromkeys(a.digital_source_type for a in actions if a.digital_source_type)
         )[:MAX_LISTED],
         soft_bindings=tuple(_soft_bindings(active))[:MAX_LISTED],
         disclosures=_disclosures(active, own),
-        lineage=_Lineage(manifests).step(label),
+        lineage=_Lineage(manifests, done).step(label),
     )
 
 
@@ -151,8 +149,9 @@ class _Lineage:
     """Follows ingredients to their own manifests: at most MAX_LISTED of them, each once on its way
     up, so that a store whose manifests name one another ends."""
 
-    def __init__(self, manifests: Json) -> None:
+    def __init__(self, manifests: Json, done: Mapping[str, Sequence[Action]]) -> None:
         self.manifests = manifests
+        self.done = done
         self.left = MAX_LISTED
 
     def step(self, label: str, above: tuple[str, ...] = (), taken: Step | None = None) -> Step:
@@ -166,7 +165,7 @@ class _Lineage:
                 "title": noted.title or _text(claim.get("dc:title")),
                 "generator": _generator(claim),
                 "signer": _text(signature.get("common_name")) or _text(signature.get("issuer")),
-                "actions": tuple(action.action for action in _actions(manifest))[:MAX_LISTED],
+                "actions": tuple(action.action for action in self.done.get(label, ())[:MAX_LISTED]),
                 "ingredients": tuple(self._ingredients(manifest, (*above, label))),
             }
         )
@@ -275,7 +274,7 @@ def _base(label: str) -> str:
 
 
 def _map(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _list(value: object) -> Sequence[object]:

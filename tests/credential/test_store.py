@@ -62,7 +62,9 @@ def test_another_reader_reads_the_same_or_nothing_is_read(data: bytes) -> None:
     except Malformed:
         return
     if "Tagged" not in repr(value):  # to cbor2 some tags mean dates and numbers
-        assert repr(cbor2.load(io.BytesIO(data))).replace("nan", "None") == repr(value)
+        assert repr(cbor2.load(io.BytesIO(data))).replace("nan", "None").replace(
+            "undefined", "None"
+        ) == repr(value)
 
 
 @pytest.mark.parametrize(

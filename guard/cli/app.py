@@ -8,6 +8,7 @@ import typer
 from guard.cli import (
     audit,
     check,
+    evaluate,
     generate,
     init,
     ledger,
@@ -56,5 +57,6 @@ ledger.app.command("rotate-key")(witness.rotate_key)
 ledger.app.command("witness")(witness.witness)
 ledger.app.command("sequence")(sequence.sequence)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(subject_keys.app, name="subject-keys")
 app.add_typer(policy.app, name="policy")

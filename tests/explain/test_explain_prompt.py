@@ -48,9 +48,7 @@ def test_what_remains_passes_and_nothing_was_taken_out_in_vain(words: list[str])
     assert change.scores["violence"] < THRESHOLD
     for back in change.remove:
         gone = [(w.start, w.end) for w in change.remove if w is not back]
-        kept = "".join(
-            " " if any(s <= i < e for s, e in gone) else c for i, c in enumerate(text)
-        )
+        kept = "".join(" " if any(s <= i < e for s, e in gone) else c for i, c in enumerate(text))
         (again,) = assessor.assess([kept])
         assert again.scores["violence"] >= THRESHOLD
 

@@ -1,57 +1,12 @@
-"""The figures: AUROC, AUPRC, recall at a false-positive rate, calibration error, its bounds."""
+"""The figures of training are those of ``guard.evaluate``."""
 
-from typing import NamedTuple
+from guard.evaluate.metrics import (
+    Bound,
+    auprc,
+    auroc,
+    calibration_error,
+    clopper_pearson,
+    recall_at,
+)
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import beta, rankdata
-
-Array = NDArray[np.float64]
-
-_BINS = 15  # of equal width, as in Guo et al. (2017)
-
-
-class Bound(NamedTuple):
-    """A rate and its two-sided 95 % Clopper-Pearson interval (1934)."""
-
-    rate: float
-    low: float
-    high: float
-
-
-def clopper_pearson(hits: int, trials: int, level: float = 0.95) -> Bound:
-    """The exact interval of a binomial proportion; ``trials`` >= 1."""
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
-    return Bound(hits / trials, low, high)
-
-
-def auroc(safe: Array, unsafe: Array) -> float:
-    """The chance that an unsafe score lies above a safe one, ties counted half."""
-    ranks = rankdata(np.concatenate((unsafe, safe)))[: len(unsafe)]
-    return float((ranks.sum() - len(unsafe) * (len(unsafe) + 1) / 2) / (len(unsafe) * len(safe)))
-
-
-def auprc(safe: Array, unsafe: Array) -> float:
-    """Average precision, the classes weighed as if they were equally many."""
-    scores = np.concatenate((unsafe, safe))
-    gains = np.concatenate((np.full(len(unsafe), 1 / len(unsafe)), np.zeros(len(safe))))
-    costs = np.concatenate((np.zeros(len(unsafe)), np.full(len(safe), 1 / len(safe))))
-    order = np.argsort(-scores, kind="stable")
-    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    found = np.cumsum(gains[order])[last_of_tie]
-    wrong = np.cumsum(costs[order])[last_of_tie]
-    return float((np.diff(found, prepend=0.0) * found / (found + wrong)).sum())
-
-
-def recall_at(safe: Array, unsafe: Array, false_positive_rate: float) -> float:
-    """Recall at the lowest threshold that flags at most that share of the safe."""
-    return float((unsafe > np.quantile(safe, 1 - false_positive_rate, method="higher")).mean())
-
-
-def calibration_error(probabilities: Array, targets: Array, importance: Array) -> float:
-    """Expected calibration error (Guo et al. 2017), weighted; all (N,)."""
-    bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
-    gap = np.bincount(bins, importance * (probabilities - targets), _BINS)
-    return float(np.abs(gap).sum() / importance.sum())
+__all__ = ["Bound", "auprc", "auroc", "calibration_error", "clopper_pearson", "recall_at"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import postgresql
 import pytest
-from workers import PORTION, Nursery, event, kill, nursery
+from workers import PORTION, Nursery, ids, kill, nursery
 
 import migrations
 from provenance.ledger import Ledger, LedgerKey, load_verifier
@@ -103,7 +103,7 @@ def live(life: Life, url: str, times: int, deaths: list[Callable[[random.Random]
         assert sorted(places.values()) == list(range(ledger.size))  # each id once, no gap
         for name, portions in said.items():
             for n, indexes in portions.items():
-                assert [places[event(name, n, of).id] for of in range(PORTION)] == indexes
+                assert [places[event_id] for event_id in ids(name, n)] == indexes
             # At most what was in flight came to be without being acknowledged, and that whole.
             own = sum(event_id.startswith(f"{name}-") for event_id in places)
             assert own - PORTION * len(portions) in (0, PORTION)

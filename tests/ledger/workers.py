@@ -37,6 +37,26 @@ def event(name: str, n: int, of: int) -> Event:
     return Event("test", {"by": name, "n": n, "of": of}, id=f"{name}-{n}-{of}")
 
 
+def is_batch(n: int) -> bool:
+    """Whether a portion is appended as a batch, and not as events."""
+    return n % 2 == 1
+
+
+def ids(name: str, n: int) -> list[str]:
+    """Of the events of a portion."""
+    if is_batch(n):
+        return [f"{name}-{n}#{of}" for of in range(PORTION)]
+    return [event(name, n, of).id for of in range(PORTION)]
+
+
+def append(ledger: Ledger, name: str, n: int) -> list[int]:
+    """Append a portion, which is the same whenever it is made; the indexes of its events."""
+    events = [event(name, n, of) for of in range(PORTION)]
+    if is_batch(n):
+        return list(ledger.append_batch(f"{name}-{n}", "test", [each.body for each in events]))
+    return [entry.index for entry in ledger.append(events)]
+
+
 def patiently(act: Callable[[], T]) -> T:
     """What a caller does when the ledger is not available: the same again."""
     while True:
@@ -49,16 +69,15 @@ def patiently(act: Callable[[], T]) -> T:
 def write(url: str, key: str, name: str, first: str, said: str) -> None:
     """Append portions from number ``first`` on, and write down each that was acknowledged.
 
-    ``key``: of the ledger, or its public half to hand over.
+    One by one they are events and batches. ``key``: of the ledger, or its public half to hand over.
     """
     own = load_verifier(Path(key)) if key.endswith(".pub") else LedgerKey.load(Path(key))
     ledger = patiently(lambda: Ledger(url, own, clock=jumping))
     with Path(said).open("ab", buffering=0) as file:
         n = int(first)
         while True:
-            events = [event(name, n, of) for of in range(PORTION)]
-            entries = patiently(lambda events=events: ledger.append(events))
-            file.write(f"{n} {' '.join(str(entry.index) for entry in entries)}\n".encode())
+            indexes = patiently(lambda n=n: append(ledger, name, n))
+            file.write(f"{n} {' '.join(map(str, indexes))}\n".encode())
             n += 1
 
 

@@ -27,6 +27,7 @@
     └── Unavailable
         └── ProvenanceUnavailable 4 / 503   no picture may be delivered
             ├── WatermarkFailed
+            ├── MarkKeyInvalid              a file of mark keys that is missing, open or wrong
             ├── SignerUnavailable
             ├── LedgerUnavailable
             │   ├── LedgerKeyInvalid        a key file that is missing, readable by others or wrong
@@ -204,6 +205,10 @@ class ProvenanceUnavailable(Unavailable):
 
 class WatermarkFailed(ProvenanceUnavailable):
     """The mark could not be written, or could not be read back."""
+
+
+class MarkKeyInvalid(ProvenanceUnavailable):
+    """The keys of watermarks are missing, damaged, or open to others."""
 
 
 class SignerUnavailable(ProvenanceUnavailable):

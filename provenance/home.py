@@ -8,6 +8,7 @@
       subject-keys.db   the keys of subjects, unless the settings name another database; never
                         into a backup together with the ledger (docs/forgetting.md)
       keys/             certificate chain and key of the signer of credentials
+      mark.keys         the keys of watermarks, the current one first
 
 ``Home.create`` builds it beside its place and renames it there, so that a home is whole or absent.
 """
@@ -32,11 +33,13 @@ from provenance.ledger.forgetting import KeyStore, Subjects
 from provenance.ledger.key import verifier_path
 from provenance.ledger.retention import load_plan
 from provenance.verify import Sources
+from provenance.watermark.keys import MarkKey, create_mark_keys, load_mark_keys
 
 SETTINGS_FILE = "wardmark.toml"
 LEDGER_FILE = "ledger.db"
 KEY_FILE = "ledger.key"
 KEYS_FOLDER = "keys"
+MARK_KEYS_FILE = "mark.keys"
 SUBJECT_KEYS_FILE = "subject-keys.db"
 SETTINGS_TEMPLATE = """\
 # Wardmark: the settings of this home.
@@ -119,6 +122,7 @@ class Home:
             LedgerKey.create(building / KEY_FILE)
             create_commitment_key(building / "commitment.key")
             create_development_signer(building / KEYS_FOLDER)
+            create_mark_keys(building / MARK_KEYS_FILE)
             database = f"sqlite:///{building / LEDGER_FILE}"
             migrations.upgrade(database)
             KeyStore.create(f"sqlite:///{building / SUBJECT_KEYS_FILE}").close()
@@ -194,6 +198,16 @@ class Home:
     @cached_property
     def commitment_key(self) -> bytes:
         return load_commitment_key(self.path / "commitment.key")
+
+    @property
+    def mark_keys_path(self) -> Path:
+        """Where the keys of watermarks lie."""
+        return self.path / MARK_KEYS_FILE
+
+    @cached_property
+    def mark_keys(self) -> tuple[MarkKey, ...]:
+        """The keys of watermarks, the current one first. Raises MarkKeyInvalid."""
+        return load_mark_keys(self.mark_keys_path)
 
     @cached_property
     def subjects(self) -> Subjects:

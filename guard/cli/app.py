@@ -13,6 +13,7 @@ from guard.cli import (
     init,
     ledger,
     mark,
+    mark_keys,
     policy,
     retention,
     sequence,
@@ -58,5 +59,6 @@ ledger.app.command("witness")(witness.witness)
 ledger.app.command("sequence")(sequence.sequence)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(mark_keys.app, name="mark-keys")
 app.add_typer(subject_keys.app, name="subject-keys")
 app.add_typer(policy.app, name="policy")

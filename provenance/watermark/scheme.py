@@ -31,7 +31,7 @@ class Detection(Frozen):
     ``false_positive_probability``: how likely a picture without a mark looks as marked as this
     one, 0..1. It says nothing on who wrote the mark: marks can be copied. ``geometry`` is None if
     the scheme does not look for any. ``known_as`` names the software whose fixed mark it is, if it
-    is one.
+    is one. ``key_id`` names the key that it was written under (keys.py), if the scheme has keys.
     """
 
     model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
@@ -41,6 +41,7 @@ class Detection(Frozen):
     false_positive_probability: float = Field(ge=0.0, le=1.0)
     geometry: Geometry | None = None
     known_as: str | None = None
+    key_id: str | None = None
 
 
 class Scheme(Protocol):

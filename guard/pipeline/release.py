@@ -1,7 +1,10 @@
 """The last arrows: mark, fingerprint, encode once, sign, record. Nothing leaves without receipts.
 
-release = watermark -> fingerprint -> encode -> credential -> ledger
+release = watermark -> fingerprint -> encode -> decision in the ledger -> credential -> ledger
 deliver = the receipts of every obligation, or nothing
+
+The entry of the delivery holds the hash of the credential, so the proof that the credential carries
+is of an entry before it, the decision (docs/adr/0009).
 """
 
 import hashlib
@@ -13,33 +16,47 @@ from typing import Any
 
 from guard.generation import CoreInfo
 from guard.pipeline.trail import Trail
-from policies.decision import Obligation, PolicyRef
-from provenance.credential import Claims, SoftBinding, SoftwareAgent, sign
+from policies.decision import Obligation, PolicyRef, Scalar
+from provenance.credential import (
+    Attachments,
+    Claims,
+    Ingredient,
+    SoftBinding,
+    SoftwareAgent,
+    Stamper,
+    sign,
+    thumbnail,
+)
 from provenance.errors import WatermarkFailed
-from provenance.fingerprint import fingerprint
+from provenance.fingerprint import Fingerprint, fingerprint
 from provenance.home import Settings
 from provenance.keys import Signer
-from provenance.ledger import Entry, Ledger
+from provenance.ledger import Entry, Event, Ledger
+from provenance.ledger.bundle import Bundle
+from provenance.ledger.event import Json, canonical
 from provenance.picture import MEDIA_TYPES, Format, Pixels, decode, encode
 from provenance.record import CONTENT_ID_BYTES, Record
 from provenance.watermark import Scheme
 
 ENCODE_QUALITY = 95  # JPEG and WebP; the mark is read back after encoding
+DECISION = "decision"  # kind of the entry that a credential proves
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """The parts that mark, sign and record."""
+    """The parts that mark, sign and record. ``stamper``: who says when it was signed, if anyone."""
 
     scheme: Scheme
     signer: Signer
     ledger: Ledger
     settings: Settings
+    stamper: Stamper | None = None
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A picture that may pass, and what is known of it before release."""
+    """A picture that may pass, and what is known of it before release. ``ingredients``: what it was
+    made from."""
 
     pixels: Pixels
     format: Format
@@ -50,6 +67,7 @@ class Draft:
     created_at: datetime
     account: Mapping[str, Any]
     """What the ledger is told besides the record: decisions, assessors, settings."""
+    ingredients: tuple[Ingredient, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,10 +104,28 @@ def release(draft: Draft, trail: Trail, parts: Provenance) -> Released:
         _read_back(data, payload, parts.scheme)
     trail = trail.after("encode", {"media_type": media_type})
     store = b""
+    decided = None
     if Obligation.CREDENTIAL in due:
-        signed = sign(data, media_type, _claims(draft, payload, parts), parts.signer)
+        if Obligation.LEDGER in due:
+            decided = _record_decision(draft, content_id, print_, parts.ledger)
+        signed = sign(
+            data,
+            media_type,
+            _claims(draft, payload, parts),
+            parts.signer,
+            attached=Attachments(
+                thumbnail=thumbnail(pixels),
+                proof=_proof_of(decided, parts.ledger) if decided else None,
+                ingredients=draft.ingredients,
+            ),
+            stamper=parts.stamper,
+        )
         data, store = signed.data, signed.store
-        trail = trail.after("credential", {"store_sha256": hashlib.sha256(store).hexdigest()})
+        said: dict[str, Scalar] = {
+            "store_sha256": hashlib.sha256(store).hexdigest(),
+            "time_stamped": signed.time_stamped,
+        }
+        trail = trail.after("credential", said)
     sha256 = hashlib.sha256(data).hexdigest()
 
     entry = None
@@ -112,7 +148,10 @@ def release(draft: Draft, trail: Trail, parts: Provenance) -> Released:
             policy=draft.policy,
         )
         steps = {"ran": list(trail.ran), "not_run": [s for s in trail.not_run if s != "ledger"]}
-        entry = parts.ledger.record(record, {**draft.account, "steps": steps})
+        known = {**draft.account, "steps": steps}
+        if decided is not None:
+            known["decision_entry"] = decided.id
+        entry = parts.ledger.record(record, known)
         trail = trail.after("ledger", {"entry": entry.id, "index": entry.index})
     return Released(data, media_type, content_id, sha256, due, trail, entry)
 
@@ -121,6 +160,27 @@ def deliver(released: Released) -> bytes:
     """The bytes to hand over. Raises ObligationUnmet where any receipt is missing."""
     released.trail.require(released.obligations)
     return released.data
+
+
+def _record_decision(
+    draft: Draft, content_id: str, print_: Fingerprint, ledger: Ledger
+) -> Entry:
+    """Bind the decision to the picture before it is signed. The reasons themselves, under their
+    hash here, stand in the entry of the delivery."""
+    body: dict[str, Json] = {
+        "decision_id": draft.decision_id,
+        "content_id": content_id,
+        "pdq": print_.pdq,
+        "core_digest": draft.core.digest,
+        "policy": draft.policy.model_dump(),
+        "account_sha256": hashlib.sha256(canonical(dict(draft.account))).hexdigest(),
+    }
+    (entry,) = ledger.append([Event(kind=DECISION, body=body)])
+    return entry
+
+
+def _proof_of(entry: Entry, ledger: Ledger) -> Bundle:
+    return Bundle.of(ledger.prove(entry.id), with_leaf=False)
 
 
 def _read_back(data: bytes, payload: bytes, scheme: Scheme) -> None:

@@ -120,7 +120,7 @@ def test_of_several_pictures_only_those_that_pass_are_delivered(home: Home, tmp_
     outcome = pipeline.run(ImageRequest(prompt="a calm sea", count=3))
     assert [refusal.index for refusal in outcome.refusals] == [1]
     assert len({released.content_id for released in outcome.released}) == 2
-    assert sorted(kinds(home)) == ["delivery", "delivery", "refusal"]
+    assert sorted(kinds(home)) == ["decision", "decision", "delivery", "delivery", "refusal"]
 
 
 def test_a_redacted_picture_is_assessed_again_before_it_leaves(home: Home, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_signer_that_is_down_stops_delivery(home: Home) -> None:
 
     with pytest.raises(SignerUnavailable, match="the token is gone"):
         with_provenance(pipeline_of(home), signer=Lost()).run(ImageRequest(prompt="a calm sea"))
-    assert kinds(home) == ["stopped"]
+    assert kinds(home) == ["decision", "stopped"]
 
 
 def test_nothing_is_delivered_without_a_ledger(home: Home) -> None:

@@ -1,5 +1,7 @@
 """Whether a report still says what its files say: roots, digests and figures, all made anew."""
 
+from base64 import b64decode
+from collections.abc import Iterator
 from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +11,9 @@ from datasets_audit.recording import report_digest
 from datasets_audit.report import AuditReport
 from datasets_audit.sample import rows_root
 from datasets_audit.shards import version_root
+from provenance.errors import ProofInvalid
+from provenance.ledger.bundle import Bundle
+from provenance.ledger.note import Verifier
 
 
 class Discrepancy(NamedTuple):
@@ -19,12 +24,12 @@ class Discrepancy(NamedTuple):
     found: str
 
 
-def check_report(folder: Path) -> list[Discrepancy]:
+def check_report(folder: Path, verifier: Verifier | None = None) -> list[Discrepancy]:
     """Everything in which the report in ``folder`` and the files beside it disagree.
 
     Empty if all holds: every file's digest, every shard's root, the version's root, every figure,
-    and the digest that the ledger has. That the ledger has it, ``Ledger.prove`` shows. Raises
-    SourceInvalid if there is no report.
+    and the digest that the ledger has. With ``verifier``, the public key of the ledger, also that
+    the ledger has it, by the proof in the report. Raises SourceInvalid if there is no report.
     """
     report = load_report(folder)
     found = [*_files(report, folder)]
@@ -37,7 +42,25 @@ def check_report(folder: Path) -> list[Discrepancy]:
         ]
     if report.ledger and report_digest(report) != report.ledger.digest:
         found.append(Discrepancy("report.json", report.ledger.digest, report_digest(report)))
+    if verifier is not None:
+        found += _recorded(report, verifier)
     return found
+
+
+def _recorded(report: AuditReport, verifier: Verifier) -> Iterator[Discrepancy]:
+    said = report.ledger
+    if said is None or said.proof is None:
+        yield Discrepancy("ledger.proof", "none", "a report that was recorded has one")
+        return
+    try:
+        bundle = Bundle.unpack(b64decode(said.proof))
+        bundle.verify(verifier)
+    except (ProofInvalid, ValueError) as error:
+        yield Discrepancy("ledger.proof", said.version_entry, str(error))
+        return
+    proved = bundle.leaf.body.get("report") if bundle.leaf else None
+    if proved != report_digest(report):
+        yield Discrepancy("ledger.proof", report_digest(report), str(proved))
 
 
 def _files(report: AuditReport, folder: Path) -> list[Discrepancy]:

@@ -4,6 +4,7 @@ Bodies hold roots, counts and digests, never a key, a caption or a subject. Ids 
 bodies, so that recording the same audit twice changes nothing.
 """
 
+from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
@@ -12,6 +13,7 @@ import rfc8785
 
 from datasets_audit.report import AuditReport, LedgerReference
 from provenance.ledger import Event, Ledger
+from provenance.ledger.bundle import Bundle
 from provenance.ledger.event import Json
 
 SHARD_KIND: Final = "dataset.shard"
@@ -66,11 +68,13 @@ def record(report: AuditReport, ledger: Ledger) -> AuditReport:
         shard.model_copy(update={"entry": entry})
         for shard, entry in zip(report.shards, shard_entries, strict=True)
     ]
+    proof = ledger.prove(version_entry)
     reference = LedgerReference(
         version_entry=version_entry,
         shard_entries=tuple(shard_entries),
         digest=digest,
-        checkpoint=ledger.checkpoint().note,
+        checkpoint=proof.checkpoint,
+        proof=b64encode(Bundle.of(proof).pack()).decode(),
     )
     return report.model_copy(update={"shards": tuple(placed), "ledger": reference})
 

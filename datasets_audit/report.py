@@ -163,12 +163,17 @@ class ControlStatus(Frozen):
 
 
 class LedgerReference(Frozen):
-    """Where this audit stands in the ledger. ``digest``: SHA-256 over the report without this."""
+    """Where this audit stands in the ledger. ``digest``: SHA-256 over the report without this.
+
+    ``proof``: that the event of the version stands under ``checkpoint``, a proof bundle
+    (``provenance.ledger.bundle``, about 2 kB) in base64; None in reports of earlier versions.
+    """
 
     version_entry: str
     shard_entries: tuple[str, ...]
     digest: Hex32
     checkpoint: str
+    proof: str | None = None
 
 
 class AuditReport(Frozen):

@@ -8,6 +8,11 @@ The leaf is a text, canonical JSON; where it shall not travel, its hash stands t
 The path is its hashes one after the other: 640 bytes of one in 10**6. The checkpoint is a signed
 note with the cosignatures that it has.
 
+    bundle = Bundle.of(ledger.prove(decision_entry.id))
+    manifest[LABEL] = assertion(bundle)                       # {"log": origin, "bundle": base64}
+    seen = read_assertion(manifest[LABEL]).verify(verifier)   # anywhere, with the public key alone
+    seen.checkpoint.size, seen.cosignatures
+
 In a C2PA manifest it is the assertion ``org.wardmark.ledger``. The entry of the very picture cannot
 ride there, since that entry holds the credential's hash; the decision, the model or the data set
 behind the picture can. ``text`` is the same for tools of others (C2SP tlog-proof).

@@ -159,6 +159,31 @@ def test_the_ledger_holds_every_shard_and_the_version(report: AuditReport, ledge
     assert root_of(shard_roots).hex() == report.root
 
 
+def test_the_report_proves_offline_that_the_ledger_has_it(
+    out: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    assert check_report(out, ledger.verifier) == []
+    stranger = LedgerKey.generate(ledger.origin).public
+    assert [one.what for one in check_report(out, stranger)] == ["ledger.proof"]
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    text = (copy / "report.json").read_text()
+    assert len(json.loads(text)["ledger"]["proof"]) < 3_000
+    for change in (
+        {"proof": None},
+        {"proof": json.loads(text)["ledger"]["proof"][:-4]},
+    ):
+        found = json.loads(text)
+        found["ledger"] |= change
+        (copy / "report.json").write_text(json.dumps(found))
+        assert [one.what for one in check_report(copy, ledger.verifier)] == ["ledger.proof"]
+    (copy / "report.json").write_text(text.replace("Consent was withdrawn", "All is well"))
+    assert {one.what for one in check_report(copy, ledger.verifier)} == {
+        "report.json",
+        "ledger.proof",
+    }
+
+
 def test_the_digest_covers_what_report_json_says(report: AuditReport, out: Path) -> None:
     written = json.loads((out / "report.json").read_text())
     place = written.pop("ledger")

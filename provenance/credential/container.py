@@ -1,12 +1,14 @@
-"""Where a manifest store lies inside a PNG, JPEG or WebP. Pure; bounded by the file itself.
+"""Where a manifest store lies inside a picture's file. Pure; bounded by the file itself.
 
-Sources: C2PA 2.2, appendix A.3 (PNG caBX, JPEG APP11 with JUMBF, RIFF C2PA chunk); PNG 3rd edition,
-section 5; ITU-T T.81, annex B; ISO/IEC 19566-5, annex D; RIFF (Multimedia Programming Interface).
+Sources: C2PA 2.2, appendix A.3 (PNG caBX, JPEG APP11 with JUMBF, RIFF C2PA chunk, TIFF tag) and A.5
+(BMFF); PNG 3rd edition, section 5; ITU-T T.81, annex B; ISO/IEC 19566-5, annex D; RIFF (Multimedia
+Programming Interface); TIFF 6.0, section 2; ISO/IEC 14496-12, section 4.2.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from provenance.credential.reader.binding import BMFF_UUID, top_boxes
 from provenance.errors import PictureInvalid
 
 # What a store begins with: its type, a UUID. And what XMP says of a credential kept elsewhere.
@@ -14,6 +16,8 @@ STORE_UUID = bytes.fromhex("6332706100110010800000AA00389B71")
 REMOTE_POINTER = b"dcterms:provenance"
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+TIFF_STORE_TAG = 0xCD41
+BMFF_PURPOSE = b"manifest\0"
 
 
 class Span(NamedTuple):
@@ -44,13 +48,13 @@ def find_store(data: bytes, media_type: str) -> EmbeddedStore | None:
     """The store inside ``data``, or None.
 
     A damaged file is read as far as it goes. Raises PictureInvalid when ``data`` does not begin
-    like ``media_type``, or that is not one of the three.
+    like ``media_type``, or that is not a kind in which stores are kept.
     """
     try:
         begins_right, stores_of = _CONTAINERS[media_type]
     except KeyError:
         raise PictureInvalid(
-            f"credentials are kept in PNG, JPEG and WebP files, not in {media_type}"
+            f"credentials are kept in PNG, JPEG, WebP, TIFF and AVIF files, not in {media_type}"
         ) from None
     if not begins_right(data):
         raise PictureInvalid(f"these bytes are not of the kind {media_type}")
@@ -118,8 +122,35 @@ def _jpeg_segments(data: bytes) -> Iterator[Span]:
         at = end
 
 
+def _tiff(data: bytes) -> Iterator[_Found]:
+    """A field in the first directory, which points at the store."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+
+    def number(at: int, width: int) -> int:
+        return int.from_bytes(data[at : at + width], order)
+
+    directory = number(4, 4)
+    for entry in range(number(directory, 2)):
+        at = directory + 2 + 12 * entry
+        if at + 12 > len(data):
+            return
+        length, start = number(at + 4, 4), number(at + 8, 4)
+        if number(at, 2) == TIFF_STORE_TAG and start + length <= len(data):
+            yield data[start : start + length], (Span(start, start + length),)
+
+
+def _bmff(data: bytes) -> Iterator[_Found]:
+    for start, length in top_boxes(data):
+        box = data[start : start + length]
+        if box[4:24] == b"uuid" + BMFF_UUID and box[28:].startswith(BMFF_PURPOSE):
+            # Version, flags, purpose, and the offset of a Merkle box stand before the store.
+            yield box[28 + len(BMFF_PURPOSE) + 8 :], (Span(start, start + length),)
+
+
 _CONTAINERS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], Iterator[_Found]]]] = {
     "image/png": (lambda data: data.startswith(PNG_SIGNATURE), _png),
     "image/jpeg": (lambda data: data.startswith(b"\xff\xd8\xff"), _jpeg),
     "image/webp": (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
+    "image/tiff": (lambda data: data[:4] in (b"II*\0", b"MM\0*"), _tiff),
+    "image/avif": (lambda data: data[4:8] == b"ftyp", _bmff),
 }

@@ -139,7 +139,7 @@ def _without_binding(codes: Codes, binding: Binding | None) -> Codes:
 
 def _own_failures(found: Found) -> tuple[str, ...]:
     broken = found.binding is Binding.BROKEN
-    return (*found.reading.failures, *(["assertion.dataHash.mismatch"] if broken else []))
+    return (*found.reading.failures, *([found.reading.mismatch] if broken else []))
 
 
 def _differ(found: Found, codes: Codes) -> bool:

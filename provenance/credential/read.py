@@ -33,7 +33,8 @@ def read(data: bytes, trust: TrustAnchors, at: datetime | None = None) -> Creden
     ``at`` (aware, default now) is the moment at which the signer's certificate must be valid, where
     no trusted time stamp says when it was used. Nothing is fetched. Whatever the bytes hold, the
     answer is a Credential; only bytes that are no picture at all raise PictureInvalid. Credentials
-    are read in PNG, JPEG and WebP files; in others they are found, and said not to be read.
+    are read in PNG, JPEG, WebP, TIFF and AVIF files; in others they are found, and said not to be
+    read.
     """
     kind = media_type(data)
     found = find_store(data, kind) if holds_stores(kind) else None
@@ -47,7 +48,7 @@ def read(data: bytes, trust: TrustAnchors, at: datetime | None = None) -> Creden
     report = reading if isinstance(reading, str) else _report(data, kind, trust, found.store)
     if isinstance(reading, str) or isinstance(report, str):
         return _unreadable(str(report))
-    exclusions = reading.exclusions()
+    exclusions = reading.exclusions(data)
     covered = None if exclusions is None else coverage(len(data), exclusions, found.spans)
     return _with_coverage(judge(Found(report, reading, reading.binding(data)), trust, at), covered)
 

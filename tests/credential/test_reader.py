@@ -6,21 +6,32 @@ from datetime import UTC, datetime, timedelta
 import c2pa
 import cbor2
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from provenance.credential import Credential, IngredientState, Integrity, State, check_store, read
+from provenance.credential import (
+    Credential,
+    IngredientState,
+    Integrity,
+    State,
+    check_store,
+    read,
+    sign,
+)
 from provenance.credential.container import find_store
 from provenance.credential.engine import context
 from provenance.credential.judge import READERS_DISAGREE, TIME_UNTRUSTED
 from provenance.credential.read import portrait
 from provenance.credential.reader import Binding, Malformed, open_store
+from provenance.credential.reader.binding import BMFF_UUID
 from provenance.credential.reader.der import NotDer, values
 from provenance.credential.reader.timestamp import read_token
 from provenance.credential.registry import BINDING_FORM, UNKNOWN_SOURCE, UNREGISTERED_BINDING
-from provenance.keys import TrustAnchors
+from provenance.keys import KeySigner, TrustAnchors
 from provenance.keys.chain import MALFORMED, OUT_OF_TIME
 from provenance.picture import Format
 from tests.credential.authority import DAY, Authority
@@ -35,7 +46,7 @@ from tests.credential.forge import (
     pen,
     pen_of,
 )
-from tests.credential.scenery import encoded
+from tests.credential.scenery import claims, encoded, picture
 from tests.credential.stamps import TimeStamping
 
 AUTHORITY = Authority()
@@ -89,6 +100,38 @@ def test_a_credential_of_many_segments_is_read_in_every_container(kind: Format) 
     assert found.coverage is not None
     assert found.coverage.share == 1
     assert portrait(store_of(data, f"image/{kind}")) == thumbnail.data
+
+
+@pytest.mark.parametrize("kind", ["tiff", "avif"])
+def test_tiff_and_avif_are_read_twice_as_well(kind: str, signer: KeySigner) -> None:
+    made = io.BytesIO()
+    Image.fromarray(picture()).save(made, kind)
+    data = sign(made.getvalue(), f"image/{kind}", claims(), signer).data
+    trust = TrustAnchors(tuple(x509.load_pem_x509_certificates(signer.certificate_chain)[-1:]))
+    found = read(data, trust)
+    assert found.proves
+    assert found.coverage is not None
+    assert found.coverage.share == 1
+    embedded = find_store(data, f"image/{kind}")
+    assert embedded is not None
+    reading = open_store(embedded.store)
+    assert reading.binding(data) is Binding.HOLDS
+    (start, end), *_ = embedded.spans
+    for at in range(end if kind == "avif" else 8, len(data) if kind == "avif" else start, 997):
+        changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        assert reading.binding(changed) is Binding.BROKEN, at
+    assert reading.binding(data + b"more") is Binding.BROKEN
+
+
+def test_a_box_that_every_bmff_hash_leaves_out_hides_nothing(signer: KeySigner) -> None:
+    """A second box of C2PA's kind is no store, and no hash covers it."""
+    made = io.BytesIO()
+    Image.fromarray(picture()).save(made, "avif")
+    data = sign(made.getvalue(), "image/avif", claims(), signer).data
+    box = b"uuid" + BMFF_UUID + bytes(4) + b"hidden\0" + bytes(500)
+    found = read(data + (len(box) + 4).to_bytes(4, "big") + box, TrustAnchors())
+    assert not found.proves
+    assert found.coverage is None or found.coverage.share < 1 or found.state is State.UNREADABLE
 
 
 def test_a_signature_by_another_key_than_the_leafs_does_not_hold() -> None:

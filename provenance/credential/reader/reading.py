@@ -7,9 +7,12 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from provenance.credential.reader.binding import (
+    BMFF_HASHES,
     DATA_HASH,
     Binding,
     HashedRange,
+    beyond_mandated,
+    check_bmff_hash,
     check_data_hash,
     exclusions,
 )
@@ -75,19 +78,32 @@ class Reading:
 
     def binding(self, data: bytes) -> Binding:
         """Whether ``data``, the file that holds the store, has the bytes that were signed."""
-        stated = self._data_hash()
-        if stated is None:
-            return Binding.UNREAD
-        return check_data_hash(data, stated, self.active.claim.get("alg"))
+        label, stated = self._hard_binding()
+        alg = self.active.claim.get("alg")
+        if label == DATA_HASH:
+            return check_data_hash(data, stated, alg)
+        return check_bmff_hash(data, stated, alg) if label in BMFF_HASHES else Binding.UNREAD
 
-    def exclusions(self) -> tuple[HashedRange, ...] | None:
-        """What the active manifest's data hash leaves out; None when it is bound otherwise."""
-        stated = self._data_hash()
-        return exclusions(stated) if stated is not None else None
+    @property
+    def mismatch(self) -> str:
+        """The code of a hard binding of this kind that does not hold."""
+        boxed = self._hard_binding()[0] in BMFF_HASHES
+        return "assertion.bmffHash.mismatch" if boxed else "assertion.dataHash.mismatch"
 
-    def _data_hash(self) -> Mapping[str, object] | None:
-        stated = self.active.statements.get(DATA_HASH)
-        return stated if isinstance(stated, dict) else None
+    def exclusions(self, data: bytes) -> tuple[HashedRange, ...] | None:
+        """What the active manifest's hard binding leaves out of ``data``; None when it is bound in
+        a way that is not read."""
+        label, stated = self._hard_binding()
+        if label == DATA_HASH:
+            return exclusions(stated)
+        return beyond_mandated(data, stated) if label in BMFF_HASHES else None
+
+    def _hard_binding(self) -> tuple[str | None, Mapping[str, object]]:
+        for label in (DATA_HASH, *BMFF_HASHES):
+            stated = self.active.statements.get(label)
+            if isinstance(stated, dict):
+                return label, stated
+        return None, {}
 
     def portrait(self) -> bytes | None:
         """The encoded picture of itself that the active manifest carries, where the signature is

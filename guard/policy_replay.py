@@ -8,8 +8,9 @@ their facts, and prompts that would pass now whose pictures were never drawn.
 import heapq
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from guard.pipeline.account import recorded_facts, words_of
 from guard.pipeline.pipeline import after_redaction
@@ -32,13 +33,15 @@ MAX_EXAMPLES = 1_000  # differences that a report names; all are counted
 _REMEMBERED = 100_000  # decisions whose prompt was counted; pictures of one stand close together
 
 Part = Literal["prompt_stage", "image", "image_redacted"]
-Progress = Callable[[int], None]
-"""Called with the number of judgements so far."""
+Progress = Callable[[int, int], None]
+"""Called with how far in the ledger it is, and how many entries the ledger has."""
 
 
-class Judged(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Judged:
     """One judgement on record. ``account`` as ``guard.pipeline.account`` wrote it."""
 
+    index: int
     entry: str
     decision: str
     at: datetime
@@ -135,7 +138,7 @@ def judgements(ledger: Ledger, since: datetime) -> Iterator[Judged]:
 
 
 def _judged(entry: Entry, decision: str, part: str, account: Mapping[str, Any]) -> Judged:
-    return Judged(entry.id, decision, entry.at, part, account)  # type: ignore[arg-type]
+    return Judged(entry.index, entry.id, decision, entry.at, part, account)  # type: ignore[arg-type]
 
 
 def replay(
@@ -143,7 +146,7 @@ def replay(
     policy: Policy,
     since: datetime,
     commitment_key: bytes,
-    progress: Progress = lambda _done: None,
+    progress: Progress = lambda _done, _all: None,
 ) -> ReplayReport:
     """Put everything recorded since to ``policy``. ``since`` is aware.
 
@@ -151,13 +154,14 @@ def replay(
     """
     words = words_of([policy], commitment_key)
     tally = _Tally(policy.ref, since)
-    for number, judged in enumerate(judgements(ledger, since), start=1):
+    size = ledger.size
+    for judged in judgements(ledger, since):
         facts = recorded_facts(judged.account, PARTS[judged.part], words)
         if facts is None:
             tally.without_facts += 1
         else:
             tally.add(judged, _answer(policy, facts, judged.part))
-        progress(number)
+        progress(judged.index + 1, size)
     return tally.report()
 
 

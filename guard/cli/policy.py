@@ -142,7 +142,7 @@ def replay(
             policy,
             when,
             opened.commitment_key,
-            lambda done: bar("judging anew", done, max(done, 1)),
+            lambda done, entries: bar("judging anew", done, entries),
         )
     _print_report(report, as_json=as_json)
 

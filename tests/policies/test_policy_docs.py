@@ -1,12 +1,18 @@
 """docs/policies.md says what the code does, in full and nothing else."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+import typer
 
 import policies.errors
 import policies.lint
+from guard.cli.policy import app
+from guard.gateway.policy_change import LOOK_EVERY
+from guard.policy_replay import MAX_EXAMPLES
+from guard.policy_watch import KIND
 from policies.cases import Cases
 from policies.decision import Action, Obligation
 from policies.faults import model_of
@@ -16,6 +22,7 @@ from policies.load import MAX_DEPTH as MAX_INCLUDE_DEPTH
 from policies.load import document_of, list_policies
 from policies.source import MAX_BYTES, MAX_DEPTH, read_source
 from policies.written import MAX_INCLUDES, Changes, PolicyFile
+from provenance.home import Settings
 
 DOCS = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
@@ -89,6 +96,19 @@ def test_limits_and_packs_are_documented() -> None:
     assert served == {
         pack.name: [one.line for one in pack.document.serves] for pack in list_policies()
     }
+
+
+def test_every_command_is_documented_and_exists() -> None:
+    commands = typer.main.get_command(app).list_commands(None)  # type: ignore[attr-defined]
+    assert set(re.findall(r"wardmark policy ([a-z]+)", DOCS)) == set(commands)
+
+
+def test_the_settings_and_limits_of_changes_are_documented() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)
+    assert tomllib.loads(example).keys() <= Settings.model_fields.keys()
+    assert f"up to {MAX_EXAMPLES:,}" in DOCS
+    assert LOOK_EVERY == 1.0
+    assert f"`{KIND}`" in DOCS
 
 
 def test_the_examples_load() -> None:

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from guard.check import Checker
-from guard.gateway import health, images, models, moderations, page, verification
+from guard.gateway import health, images, models, moderations, page, resolution, verification
 from guard.gateway.errors import error_body, install_error_shape
 from guard.gateway.limits import RateLimiter
 from guard.gateway.verification import Detector
@@ -38,6 +38,8 @@ def create_app(home: Home, pipeline: Pipeline, *, fetcher: Fetcher | None = None
     install_error_shape(app)
     for part in (images, moderations, models, verification, page, health):
         app.include_router(part.router)
+    app.include_router(resolution.router)
+    app.include_router(resolution.router, prefix="/v1", include_in_schema=False)
 
     @app.middleware("http")
     async def name_the_request(request: Request, call_next: Next) -> Response:

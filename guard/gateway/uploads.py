@@ -50,6 +50,16 @@ async def read_sent(request: Request) -> Sent:
     return sent
 
 
+async def read_picture(request: Request) -> bytes:
+    """The picture that is the body, as the C2PA API has it, or the field ``file`` of a form.
+
+    Raises InvalidRequest, PictureTooLarge.
+    """
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return (await read_sent(request)).data
+    return b"".join([chunk async for chunk in _bounded(request, MAX_UPLOAD_BYTES)])
+
+
 async def read_form(request: Request) -> dict[str, str]:
     """The text fields of a small form. Raises InvalidRequest."""
     parser = FormParser(request.headers, _bounded(request, FRAME_BYTES))

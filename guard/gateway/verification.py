@@ -1,7 +1,8 @@
 """``POST /v1/verify``: the free, public detector. Keeps nothing."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
@@ -19,6 +20,8 @@ AT_ONCE = 4  # verifications; each may hold 192 MB of pixels (provenance.picture
 KINDS = frozenset(
     {*MEDIA_TYPES.values(), "image/avif", "image/tiff", "image/gif", "application/octet-stream"}
 )
+
+T = TypeVar("T")
 
 router = APIRouter()
 
@@ -47,7 +50,11 @@ class Detector:
     async def examine(self, sent: Sent) -> Examined:
         """Verify what was sent. Raises what ``verify`` and the fetcher raise, and InvalidRequest
         for an address where none is fetched."""
-        return await to_thread.run_sync(partial(self._examine, sent), limiter=self._places)
+        return await self.run(partial(self._examine, sent))
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do work that holds a picture, when there is a place for it."""
+        return await to_thread.run_sync(work, limiter=self._places)
 
     def _examine(self, sent: Sent) -> Examined:
         data = self._fetched(sent.url) if sent.url else sent.data

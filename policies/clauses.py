@@ -17,7 +17,17 @@ from policies.decision import Because, Scalar
 from policies.errors import FactMissing
 from policies.facts import Facts
 from policies.fields import FLAGGED, NOT_ASSESSED, SCORE_PREFIX
-from policies.language import CALIBRATED, All, AnyOf, Clause, Comparison, Not, Operator, spelt_out
+from policies.language import (
+    CALIBRATED,
+    All,
+    AnyOf,
+    Clause,
+    Comparison,
+    Not,
+    Operator,
+    share_of_threshold,
+    spelt_out,
+)
 
 Verdict = bool | None
 Known = Mapping[str, object]
@@ -72,8 +82,9 @@ def compile_clause(clause: Clause, negated: bool = False) -> Test:
             return compile_clause(spelt_out(clause), negated)
         case Comparison():
             op = clause.op.opposite if negated else clause.op
-            if clause.limit == CALIBRATED and clause.field.startswith(SCORE_PREFIX):
-                return _above_threshold(clause.field, op)
+            share = share_of_threshold(clause.limit)
+            if share is not None and clause.field.startswith(SCORE_PREFIX):
+                return _above_threshold(clause.field, op, share)
             return _comparison(clause.field, op, clause.limit)
         case All():
             parts = tuple(compile_clause(part, negated) for part in clause.all)
@@ -96,7 +107,7 @@ def _comparison(field: str, op: Operator, limit: Scalar | tuple[Scalar, ...]) ->
     return Test(holds, because)
 
 
-def _above_threshold(field: str, op: Operator) -> Test:
+def _above_threshold(field: str, op: Operator, share: float) -> Test:
     relation = RELATIONS[op]
     threshold = _CALIBRATED_PREFIX + field.removeprefix(SCORE_PREFIX)
 
@@ -111,10 +122,11 @@ def _above_threshold(field: str, op: Operator) -> Test:
                 f"{field} was scored without a calibrated threshold. The assessor must state one,"
                 " or the policy must name a number"
             )
-        return relation(value, limit)
+        return relation(value, limit * share)  # type: ignore[operator]  # a threshold is a number
 
     def because(known: Known) -> Iterator[Because]:
-        limit = _shown(known.get(threshold, CALIBRATED))
+        stated = known.get(threshold)
+        limit = CALIBRATED if stated is None else stated * share  # type: ignore[operator]
         yield Because(field=field, op=op.value, limit=limit, value=_shown(known.get(field)))
 
     return Test(holds, because)

@@ -13,7 +13,6 @@ from policies.clauses import RELATIONS
 from policies.decision import Scalar
 from policies.fields import FIELDS, FLAGGED, Kind
 from policies.language import (
-    CALIBRATED,
     All,
     AnyOf,
     Clause,
@@ -22,6 +21,7 @@ from policies.language import (
     OnMissing,
     Operator,
     Rule,
+    share_of_threshold,
     spelt_out,
 )
 
@@ -31,6 +31,11 @@ class _Leaf:
     field: str
     op: Operator
     limit: Scalar | tuple[Scalar, ...]
+
+    @property
+    def share(self) -> float | None:
+        """Of the assessor's threshold, where that is the limit of a score."""
+        return share_of_threshold(self.limit) if FIELDS[self.field].kind is Kind.SCORE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,10 @@ def _implies(a: _Tree, b: _Tree) -> bool:
 def _leaf_implies(a: _Leaf, b: _Leaf) -> bool:
     if a.field != b.field:
         return False
-    if CALIBRATED in (a.limit, b.limit):
-        return a.limit == b.limit and (a.op is b.op or a.op is Operator.ABOVE)
+    mine, other = a.share, b.share
+    if mine is not None or other is not None:  # of one threshold, which only the assessor knows
+        comparable = mine is not None and other is not None and mine >= other
+        return comparable and (a.op is b.op or a.op is Operator.ABOVE)
     return not _satisfiable((a, _Leaf(b.field, b.op.opposite, b.limit)))
 
 
@@ -114,7 +121,7 @@ def _never(tree: _Tree) -> bool:
         return True
     by_field: dict[str, list[_Leaf]] = {}
     for leaf in _conjuncts(tree):
-        if leaf.limit != CALIBRATED:  # known only with the assessor
+        if leaf.share is None:  # else known only with the assessor
             by_field.setdefault(leaf.field, []).append(leaf)
     return not all(_satisfiable(leaves) for leaves in by_field.values())
 

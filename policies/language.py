@@ -10,6 +10,7 @@ compared with ``>=`` or ``>``, and under an odd number of ``not`` only with ``<`
 ``flagged``, which follows from the scores, is held to the same.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, Self, TypeGuard
@@ -24,7 +25,10 @@ from policies.facts import Stage
 from policies.fields import FIELDS, FLAGGED, SCORE_PREFIX, Field, Kind, nearest
 
 CALIBRATED = "calibrated"
-"""The limit that stands for the assessor's own threshold of the category."""
+"""The limit that stands for the assessor's own threshold of the category; ``calibrated * 0.7`` is
+that share of it, which is stricter by as much whatever assessor there is."""
+
+SHARE_PATTERN = rf"^{CALIBRATED}( \* (1(\.0+)?|0?\.[0-9]{{1,6}}))?$"
 
 MAX_RULES = 1000
 MAX_CLAUSES = 500  # under one all or any; also values of one list
@@ -329,8 +333,9 @@ def _check_limit(field: Field, op: Operator, limit: Scalar | tuple[Scalar, ...])
 
 def _check_value(field: Field, value: Scalar | tuple[Scalar, ...]) -> None:
     if field.kind is Kind.SCORE:
-        if value != CALIBRATED and not (_is_number(value) and 0 <= value <= 1):
-            raise fault("limit", f"a score's limit is a number from 0 to 1, or {CALIBRATED}")
+        if not share_of_threshold(value) and not (_is_number(value) and 0 <= value <= 1):
+            said = f"a score's limit is a number from 0 to 1, {CALIBRATED}, or {CALIBRATED} * 0.7"
+            raise fault("limit", said)
     elif field.kind is Kind.NUMBER:
         if not _is_number(value):
             raise fault("limit", f"{field.name} is compared with a number, not {value!r}")
@@ -339,6 +344,13 @@ def _check_value(field: Field, value: Scalar | tuple[Scalar, ...]) -> None:
     elif field.choices and value not in field.choices:
         hint = nearest(value, field.choices)
         raise fault("limit", f"{field.name} is never {value!r}{hint}")
+
+
+def share_of_threshold(limit: object) -> float | None:
+    """1.0 for ``calibrated``, S for ``calibrated * S`` (over 0, up to 1); None for other limits."""
+    if not isinstance(limit, str) or not re.fullmatch(SHARE_PATTERN, limit):
+        return None
+    return float(limit.partition("*")[2] or 1.0) or None
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -25,12 +25,12 @@ from typing import NamedTuple
 
 from policies.cases import FOLDER, Case, load_cases
 from policies.categories import CORE_CATEGORIES
-from policies.decision import Action, Frozen, Obligation
+from policies.decision import Action, Frozen, Obligation, Scalar
 from policies.errors import PolicyInvalid, PolicyNotFound
 from policies.fields import NOT_ASSESSED, SCORE_PREFIX
 from policies.implication import covers, never, outranks, thresholds
 from policies.inclusion import Effective
-from policies.language import CALIBRATED, OnMissing, Rule, comparisons, spelt_out
+from policies.language import OnMissing, Rule, comparisons, share_of_threshold, spelt_out
 from policies.load import load_effective, policy_path
 from policies.source import Path as Place
 from policies.source import Source
@@ -177,8 +177,12 @@ def _undecided(rule: Rule, other: Rule) -> list[str]:
     return sorted(
         score
         for score in mine.keys() & theirs.keys()
-        if (CALIBRATED in mine[score]) is not (CALIBRATED in theirs[score])
+        if _of_the_assessor(mine[score]) is not _of_the_assessor(theirs[score])
     )
+
+
+def _of_the_assessor(limits: set[Scalar]) -> bool:
+    return any(share_of_threshold(limit) for limit in limits)
 
 
 def _skips(found: _Findings, policy: Effective, one: _Own) -> None:

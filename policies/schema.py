@@ -10,7 +10,7 @@ from typing import Any
 from policies.cases import Cases
 from policies.categories import CATEGORIES
 from policies.fields import FIELDS, RESERVED, Field, Kind
-from policies.language import CALIBRATED, MAX_CLAUSES, MAX_NUMBER, OPERATORS, TAKE_LISTS
+from policies.language import MAX_CLAUSES, MAX_NUMBER, OPERATORS, SHARE_PATTERN, TAKE_LISTS
 from policies.written import PolicyFile
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -96,7 +96,7 @@ def _value(field: Field) -> Schema:
     match field.kind:
         case Kind.SCORE:
             number = {"type": "number", "minimum": 0, "maximum": 1}
-            return {"anyOf": [number, {"const": CALIBRATED}]}
+            return {"anyOf": [number, {"type": "string", "pattern": SHARE_PATTERN}]}
         case Kind.NUMBER:
             return {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER}
         case Kind.FLAG:

@@ -37,7 +37,7 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
 
 def _limits(field: Field, op: Operator) -> st.SearchStrategy[Any]:
     if field.kind is Kind.SCORE:
-        return probabilities | st.just(CALIBRATED)
+        return probabilities | st.sampled_from([CALIBRATED, f"{CALIBRATED} * 0.5"])
     one = st.sampled_from(field.choices) if field.kind is Kind.SET else values_of(field)
     return st.lists(one, min_size=1, max_size=3) if op in LISTS else one
 

@@ -310,6 +310,10 @@ def test_a_rule_said_to_be_unreachable_is_never_true(drawn: dict[str, Any], aske
         ("not_assessed contains violence", "not_assessed contains_any [sexual, violence]", False),
         ("score.sexual >= calibrated", "score.sexual > calibrated", True),
         ("score.sexual >= calibrated", "score.sexual >= 0.9", False),
+        ("score.sexual >= calibrated * 0.7", "score.sexual >= calibrated", True),
+        ("score.sexual >= calibrated * 0.7", "score.sexual >= calibrated * .70", True),
+        ("score.sexual >= calibrated", "score.sexual >= calibrated * 0.7", False),
+        ("language == calibrated", "language == calibrated", True),
         ("score.sexual >= 0.5", "score.violence >= 0.9", False),
     ],
 )

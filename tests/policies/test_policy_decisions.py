@@ -128,8 +128,9 @@ def truth(clause: Clause, asked: Facts) -> bool | None:
     limit: Any = clause.limit
     if value is None:
         return None
-    if limit == "calibrated":
-        limit = asked.thresholds[clause.field.removeprefix("score.")]
+    if isinstance(limit, str) and limit.startswith("calibrated") and "score." in clause.field:
+        share = 0.5 if "*" in limit else 1.0
+        limit = share * asked.thresholds[clause.field.removeprefix("score.")]
     by_the_book: dict[str, Callable[[], bool]] = {
         ">=": lambda: value >= limit,
         ">": lambda: value > limit,
@@ -182,6 +183,15 @@ def test_a_reason_shows_field_operator_number_and_value() -> None:
     assert reason.because == (Because(field="score.violence", op=">=", limit=0.5, value=0.75),)
     assert reason.message == "Not here."
     assert decision.policy == deciding.ref
+
+
+def test_a_share_of_the_threshold_is_that_much_stricter_and_shown_as_a_number() -> None:
+    lower = {"field": "score.violence", "op": ">=", "limit": "calibrated * 0.5"}
+    asked = Facts(stage="prompt", scores={"violence": 0.3}, thresholds={"violence": 0.5})
+    (reason,) = policy(document(rule(lower))).decide(asked).reasons
+    assert reason.because[0].limit == 0.25
+    whole = lower | {"limit": "calibrated * 1.0"}
+    assert policy(document(rule(whole))).decide(asked).action is Action.ALLOW
 
 
 def test_a_negated_comparison_is_named_by_what_held() -> None:

@@ -70,11 +70,19 @@ BROKEN = {
     ),
     "a limit that is no probability": (
         GOOD.replace(LIMIT, "limit: 50}"),
-        [(8, 52, "a score's limit is a number from 0 to 1, or calibrated")],
+        [(8, 52, "a score's limit is a number from 0 to 1, calibrated, or")],
     ),
     "a limit that is not a number": (
         GOOD.replace(LIMIT, "limit: .nan}"),
-        [(8, 52, "a score's limit is a number from 0 to 1, or calibrated")],
+        [(8, 52, "a score's limit is a number from 0 to 1, calibrated, or")],
+    ),
+    "a share of the threshold that is more than the whole": (
+        GOOD.replace(LIMIT, "limit: calibrated * 1.5}"),
+        [(8, 52, "a score's limit is a number from 0 to 1, calibrated, or calibrated * 0.7")],
+    ),
+    "nothing of the threshold": (
+        GOOD.replace(LIMIT, "limit: calibrated * 0.0}"),
+        [(8, 52, "a score's limit is a number from 0 to 1, calibrated, or calibrated * 0.7")],
     ),
     "a value that the field never has": (
         written("{field: core.domain, op: '==', limit: opne}"),

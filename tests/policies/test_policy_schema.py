@@ -28,6 +28,7 @@ BEYOND_A_SCHEMA = {
     "a negated score that may not rise",
     "a second rule of the same name",
     "no rules",
+    "nothing of the threshold",
 }
 
 

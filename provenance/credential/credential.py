@@ -36,11 +36,13 @@ class Integrity(StrEnum):
 
 
 class Revocation(StrEnum):
-    """not-checked unless an OCSP answer came with the credential: the network is not asked."""
+    """not-checked unless an OCSP answer came with the credential, or the authority was to be asked;
+    unavailable: it was to be asked, and gave no answer that counts."""
 
     NOT_CHECKED = "not-checked"
     GOOD = "good"
     REVOKED = "revoked"
+    UNAVAILABLE = "unavailable"
 
 
 class IngredientState(StrEnum):
@@ -187,7 +189,9 @@ class Credential(Frozen):
     @property
     def proves(self) -> bool:
         """True when it says, for the whole file and from a trusted signer, where it comes from."""
-        return self.state is State.TRUSTED and self.integrity is Integrity.INTACT
+        revocable = self.revocation in (Revocation.REVOKED, Revocation.UNAVAILABLE)
+        trusted = self.state is State.TRUSTED and not revocable
+        return trusted and self.integrity is Integrity.INTACT
 
     @property
     def content_id(self) -> str | None:

@@ -29,6 +29,7 @@ from provenance.credential.credential import (
 )
 from provenance.credential.reader import Binding, Reading, TimeStamp
 from provenance.credential.registry import notes_on_statements
+from provenance.credential.revocation import revocation_of
 from provenance.keys.chain import (
     NO_ANCHOR,
     OUT_OF_TIME,
@@ -40,11 +41,13 @@ from provenance.keys.chain import (
 from provenance.keys.trust import TrustAnchors
 
 TRUSTED = "signingCredential.trusted"
+UNFIT_CERTIFICATE = "signingCredential.invalid"  # its purposes, its usage, or its form
 # c2pa-rs says expired of any certificate that is out of its time now, and then untrusted as well.
 EXPIRED = frozenset({"signingCredential.expired", "claimSignature.outsideValidity"})
 HARD_BINDINGS = ("assertion.dataHash", "assertion.boxesHash", "assertion.bmffHash")
 HARD_BINDING_MATCHES = frozenset(f"{binding}.match" for binding in HARD_BINDINGS)
 HARD_BINDING_MISMATCHES = frozenset(f"{binding}.mismatch" for binding in HARD_BINDINGS)
+UNBOUND = "claim.hardBindings.missing"  # by its signer: nothing was changed
 ABOUT_SIGNER = ("signingCredential.", "timeStamp.", "wardmark.signer.")
 
 # Our own codes.
@@ -75,25 +78,35 @@ def altered(codes: Codes) -> frozenset[str]:
         for code in codes.failure
         if code.endswith((".mismatch", ".missing", ".undeclared"))
         and not code.startswith(ABOUT_SIGNER)
+        and code != UNBOUND
     )
 
 
-def judge(found: Found, trust: TrustAnchors, at: datetime | None) -> Credential:
+def judge(
+    found: Found,
+    trust: TrustAnchors,
+    at: datetime | None,
+    answers: Sequence[bytes] | None = None,
+) -> Credential:
     """The credential. ``at``: when the signer's certificate must be valid, where no trusted time
-    stamp says when it was used."""
+    stamp says when it was used. ``answers``: of the signer's authority (OCSP), None where it was
+    not to be asked."""
     contents = contents_of(found.reading.statements())
     theirs = contents_of(found.report)
     codes = _without_binding(codes_of(found.report), found.binding)
     stamp = found.reading.time_stamp(trust)
     time = _time(found.report, codes, stamp)
     chain = found.reading.chain
-    own = check_chain(chain, trust, stamp.moment if stamp and time.trusted else at or _now())
+    moment = stamp.moment if stamp and time.trusted else at or datetime.now(UTC)
+    own = check_chain(chain, trust, moment)
+    revocation = _revocation(found, codes, trust, moment, answers)
     disagree = (
         contents is None
         or theirs is None
         or not same_statements(contents, theirs)
         or _differ(found, codes)
     )
+    revoked = revocation is Revocation.REVOKED
     worst = _worst(found)
     failures = dict.fromkeys(
         [
@@ -110,11 +123,11 @@ def judge(found: Found, trust: TrustAnchors, at: datetime | None) -> Credential:
         *notes_on_statements(found.reading),
     ]
     return Credential(
-        state=State.INVALID if disagree else _state(codes, own),
+        state=State.INVALID if disagree or revoked else _state(codes, own),
         integrity=Integrity.NOT_CHECKED if disagree else _integrity(codes, found.binding),
         signer=_signer(chain, own, found),
         time=time,
-        revocation=_revocation(codes),
+        revocation=revocation,
         worst_ingredient=worst,
         codes=Codes(
             success=codes.success,
@@ -123,10 +136,6 @@ def judge(found: Found, trust: TrustAnchors, at: datetime | None) -> Credential:
         ),
         contents=contents or theirs,
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _without_binding(codes: Codes, binding: Binding | None) -> Codes:
@@ -206,12 +215,23 @@ def _integrity(codes: Codes, binding: Binding | None) -> Integrity:
     return Integrity.INTACT if matched and binding is Binding.HOLDS else Integrity.NOT_CHECKED
 
 
-def _revocation(codes: Codes) -> Revocation:
-    if "signingCredential.ocsp.revoked" in codes.failure:
+def _revocation(
+    found: Found,
+    codes: Codes,
+    trust: TrustAnchors,
+    moment: datetime,
+    answers: Sequence[bytes] | None,
+) -> Revocation:
+    """By the answers that came with the credential, and by those that were asked for."""
+    signature = found.reading.active.signature
+    stapled = signature.ocsp_answers if signature else ()
+    said = (*stapled, *(answers or ()))
+    checked = revocation_of(found.reading.chain, trust, said, moment) if said else None
+    if "signingCredential.ocsp.revoked" in codes.failure or checked is Revocation.REVOKED:
         return Revocation.REVOKED
-    if "signingCredential.ocsp.notRevoked" in codes.success:
+    if checked is Revocation.GOOD:
         return Revocation.GOOD
-    return Revocation.NOT_CHECKED
+    return Revocation.NOT_CHECKED if answers is None else Revocation.UNAVAILABLE
 
 
 def _signer(chain: Sequence[x509.Certificate], own: ChainFinding, found: Found) -> SignerFinding:

@@ -17,6 +17,8 @@ from provenance.credential.credential import Codes, Coverage, Credential, Integr
 from provenance.credential.engine import context
 from provenance.credential.judge import Found, judge
 from provenance.credential.reader import Malformed, Reading, open_store
+from provenance.credential.revocation import ask_authority
+from provenance.fetch import Fetcher
 from provenance.keys.trust import TrustAnchors
 from provenance.picture import media_type
 
@@ -27,11 +29,17 @@ PARTIAL_COVERAGE = "wardmark.coverage.partial"
 SEVERAL_STORES = "wardmark.store.several"
 
 
-def read(data: bytes, trust: TrustAnchors, at: datetime | None = None) -> Credential:
+def read(
+    data: bytes,
+    trust: TrustAnchors,
+    at: datetime | None = None,
+    revocation: Fetcher | None = None,
+) -> Credential:
     """The credential inside an encoded picture, judged against ``trust``.
 
     ``at`` (aware, default now) is the moment at which the signer's certificate must be valid, where
-    no trusted time stamp says when it was used. Nothing is fetched. Whatever the bytes hold, the
+    no trusted time stamp says when it was used. ``revocation``: asks the signer's authority (OCSP)
+    whether the certificate was revoked; without, nothing is fetched. Whatever the bytes hold, the
     answer is a Credential; only bytes that are no picture at all raise PictureInvalid. Credentials
     are read in PNG, JPEG, WebP, TIFF and AVIF files; in others they are found, and said not to be
     read.
@@ -50,7 +58,9 @@ def read(data: bytes, trust: TrustAnchors, at: datetime | None = None) -> Creden
         return _unreadable(str(report))
     exclusions = reading.exclusions(data)
     covered = None if exclusions is None else coverage(len(data), exclusions, found.spans)
-    return _with_coverage(judge(Found(report, reading, reading.binding(data)), trust, at), covered)
+    answers = ask_authority(reading.chain, trust, revocation) if revocation else None
+    found_here = Found(report, reading, reading.binding(data))
+    return _with_coverage(judge(found_here, trust, at, answers), covered)
 
 
 def _without_store(data: bytes, kind: str) -> Credential:

@@ -14,6 +14,7 @@ from provenance.credential.judge import (
     HARD_BINDING_MISMATCHES,
     READERS_DISAGREE,
     TIME_UNTRUSTED,
+    UNFIT_CERTIFICATE,
     altered,
 )
 from provenance.keys.chain import NO_ANCHOR, OUT_OF_TIME, WRONG_PURPOSE
@@ -86,7 +87,13 @@ def credential_and_signer(findings: Findings) -> Iterator[Agreement]:
         yield holds(pair, "the signer is one that is trusted here")
     if credential.revocation is Revocation.REVOKED:
         yield differs(pair, "revoked", "the signer's certificate was revoked")
-    if WRONG_PURPOSE in failures:
+    if credential.revocation is Revocation.UNAVAILABLE:
+        yield differs(
+            pair,
+            "revocation-unknown",
+            "the signer's authority gave no answer on whether the certificate was revoked",
+        )
+    if WRONG_PURPOSE in failures or UNFIT_CERTIFICATE in failures:
         yield differs(
             pair,
             "signer-not-entitled",

@@ -56,7 +56,7 @@ def gather(
     """Findings of every layer on one file. Raises LedgerUnavailable when the ledger cannot be
     asked: an outage is not an answer."""
     ledger = sources.ledger if use_ledger else None
-    credential = read(data, sources.trust, at)
+    credential = read(data, sources.trust, at, sources.revocation)
     mark = _read_mark(picture.pixels, sources, ledger)
     variants = dihedral(picture.pixels)
     algs = frozenset(scheme.alg for scheme in sources.schemes)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from provenance.fetch import Fetcher
 from provenance.keys.trust import TrustAnchors
 from provenance.ledger import Checkpoint, InclusionProof
 from provenance.ledger.note import VerifierKey
@@ -42,9 +43,11 @@ class Sources:
     Without anchors no signer is trusted; without a ledger nothing can be recovered. ``schemes``:
     watermark schemes to try, in order. ``resolvers``: services that are asked over the network for
     the credential of a mark, where the file's own does not prove its origin; none unless named.
+    ``revocation``: asks the signer's authority whether its certificate was revoked (OCSP).
     """
 
     trust: TrustAnchors = field(default_factory=TrustAnchors)
     ledger: RecordSource | None = None
     schemes: tuple[Scheme, ...] = field(default_factory=default_schemes)
     resolvers: tuple[Resolver, ...] = ()
+    revocation: Fetcher | None = None

@@ -48,10 +48,18 @@ class Authority:
         *,
         starts: timedelta = -DAY,
         ends: timedelta = 90 * DAY,
+        ca: bool = False,
+        extensions: Sequence[x509.ExtensionType] = (),
     ) -> x509.Certificate:
         """A certificate for a key of any kind."""
         return self._issue(
-            self._name("signer"), public, purposes=purposes, starts=starts, ends=ends
+            self._name("signer"),
+            public,
+            ca=ca,
+            purposes=purposes,
+            starts=starts,
+            ends=ends,
+            extensions=extensions,
         )
 
     def web_server(self, address: str) -> tuple[bytes, bytes]:

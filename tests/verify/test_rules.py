@@ -5,7 +5,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.credential import Contents, Credential, IngredientState, Integrity, State
+from provenance.credential import (
+    Contents,
+    Credential,
+    IngredientState,
+    Integrity,
+    Revocation,
+    State,
+)
 from provenance.fingerprint import Fingerprint
 from provenance.verify import Agreement, Inclusion, Origin, Verdict
 from provenance.verify.findings import Candidate, Findings, Mark
@@ -43,6 +50,7 @@ def test_established_rests_on_an_intact_credential_of_a_trusted_signer(found: Fi
         assert found.credential.state is State.TRUSTED
         assert found.credential.integrity is Integrity.INTACT
         assert found.credential.worst_ingredient is not IngredientState.INVALID
+        assert found.credential.revocation not in (Revocation.REVOKED, Revocation.UNAVAILABLE)
 
 
 @given(findings)
@@ -177,6 +185,7 @@ def test_a_trusted_intact_credential_that_nothing_contradicts_establishes(
         update={
             "state": State.TRUSTED,
             "integrity": Integrity.INTACT,
+            "revocation": Revocation.NOT_CHECKED,
             "worst_ingredient": IngredientState.NONE,
         }
     )

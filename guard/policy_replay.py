@@ -59,7 +59,8 @@ class Judged:
 
 
 class Difference(Frozen):
-    """One judgement that comes out otherwise. ``after`` is None where a demanded fact was missing.
+    """One judgement that comes out otherwise. ``after`` is None where a demanded fact was missing;
+    ``gained`` and ``lost`` are rules.
 
     ``decision``: the id that the caller was given; ``entry``: the ledger's, for a proof.
     """
@@ -73,6 +74,8 @@ class Difference(Frozen):
     after: Action | None
     gained: tuple[str, ...]
     lost: tuple[str, ...]
+    obligations_gained: tuple[str, ...]
+    obligations_lost: tuple[str, ...]
 
 
 class RuleDifference(Frozen):
@@ -183,6 +186,12 @@ def _answer(policy: Policy, facts: Facts, part: Part) -> Answer | None:
     return Answer.of(after_redaction(decision) if part == "image_redacted" else decision)
 
 
+def _more(one: Answer | None, other: Answer | None) -> tuple[str, ...]:
+    """The obligations of ``one`` that ``other`` does not have."""
+    mine, theirs = (each.obligations if each else frozenset() for each in (one, other))
+    return tuple(sorted(mine - theirs))
+
+
 class _Tally:
     """Counts differences as they come."""
 
@@ -228,6 +237,8 @@ class _Tally:
                     after=action,
                     gained=tuple(gained),
                     lost=tuple(lost),
+                    obligations_gained=_more(after, before),
+                    obligations_lost=_more(before, after) if after else (),
                 )
             )
 

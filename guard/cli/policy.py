@@ -243,7 +243,8 @@ def _print_report(report: "ReplayReport", *, as_json: bool) -> None:
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
-    results.print(f"[bold]{report.policy.name}[/] {report.policy.version} since {report.since}")
+    since = report.since.isoformat(sep=" ", timespec="seconds")
+    results.print(f"[bold]{report.policy.name}[/] {report.policy.version} since {since}")
     results.print(
         f"  {report.judged} judgements: {report.same} the same, {report.stricter} stricter,"
         f" {report.milder} milder, {report.other} by other rules, {report.undecided} undecided"
@@ -255,7 +256,8 @@ def _print_report(report: "ReplayReport", *, as_json: bool) -> None:
         results.print(f"  rule {rule.rule}: +{rule.gained} -{rule.lost}", markup=False)
     for one in report.differences[:SHOWN]:
         after = "cannot be decided" if one.after is None else one.after.value
-        rules = [f"+{rule}" for rule in one.gained] + [f"-{rule}" for rule in one.lost]
+        rules = [f"+{name}" for name in (*one.gained, *one.obligations_gained)]
+        rules += [f"-{name}" for name in (*one.lost, *one.obligations_lost)]
         results.print(
             f"  {one.decision} {one.part}: {one.before.value} -> {after}  {' '.join(rules)}",
             markup=False,

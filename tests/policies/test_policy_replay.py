@@ -111,6 +111,9 @@ def test_other_obligations_are_a_difference_although_the_action_is_the_same(aske
     more = IN_FORCE.document.model_copy(update={"obligations": frozenset(["ledger"])})
     report = replayed(asked, Policy(more))
     assert (report.other, report.same, report.transitions) == (7, 0, ())
+    for one in report.differences:
+        assert one.obligations_lost == ("credential", "watermark")
+        assert one.obligations_gained == ()
 
 
 def test_a_demanded_fact_that_nobody_recorded_is_told_as_undecided(asked: Home) -> None:

@@ -29,11 +29,16 @@ OutputOption = Annotated[
 
 
 def _ledger(context: typer.Context, home: Path | None) -> Ledger:
-    """The home's ledger, or that of a mirror: a folder with ledger.db and ledger.pub alone."""
+    """The home's ledger, or that of a mirror."""
     folder = home_path(context, home)
-    if not Home.exists(folder) and verifier_path(folder / KEY_FILE).exists():
+    if _is_mirror(folder):
         return Ledger(f"sqlite:///{folder / LEDGER_FILE}")
     return open_home(context, home).ledger
+
+
+def _is_mirror(folder: Path) -> bool:
+    """Whether a folder holds ledger.pub, and ledger.db, and nothing else of a home."""
+    return not Home.exists(folder) and verifier_path(folder / KEY_FILE).exists()
 
 
 @app.command()
@@ -189,8 +194,11 @@ def take_in(
     as_json: JsonOption = False,
 ) -> None:
     """Make a mirror of a ledger out of exports, or carry one on; it checks before it writes."""
+    folder = home_path(context, home)
     if key is not None:
-        _make_mirror(home_path(context, home), _key(key))
+        _make_mirror(folder, _key(key))
+    elif not Home.exists(folder) and not _is_mirror(folder):
+        raise InvalidRequest(f"There is no mirror in {folder}; make one with: --key LEDGER.pub")
     with progress_bar() as progress:
         ledger = _ledger(context, home)
         done = ledger.take_in(files, lambda done, total: progress("importing", done, total))

@@ -43,6 +43,7 @@ def test_a_home_is_no_mirror_and_a_mirror_keeps_its_key(
     mirror, file = tmp_path / "mirror", tmp_path / "export.jsonl"
     wardmark("ledger", "export", "-o", file)
     key = home / "ledger.pub"
+    assert "--key" in wardmark("ledger", "import", file, "--home", mirror).err
     assert "has its key" in wardmark("ledger", "import", file).err
     assert "is a home" in wardmark("ledger", "import", file, "--home", home, "--key", key).err
     wardmark("ledger", "import", file, "--home", mirror, "--key", key)

@@ -17,16 +17,27 @@ import os
 import shutil
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from pydantic import Field, ValidationError
 
 from policies.decision import Frozen
+from provenance.credential import DataSet
+from provenance.credential.stamping import TIMEOUT, StampPolicy, TimeAuthorities
 from provenance.errors import HomeInvalid, OutputFailed
-from provenance.keys import KeySigner, create_development_signer, load_signer, load_trust
+from provenance.keys import (
+    Signer,
+    SignerSettings,
+    create_development_signer,
+    load_trust,
+    open_signer,
+)
+from provenance.keys.trust import load_time_stamping
 from provenance.ledger import Event, Ledger, LedgerKey, VerifierKey, load_verifier
 from provenance.ledger.commitment import create_commitment_key, load_commitment_key
 from provenance.ledger.forgetting import KeyStore, Subjects
@@ -69,7 +80,30 @@ retention = ""
 
 # Lists of known content (docs/image-guard.md gives the form); relative to this folder.
 known_content = []
+
+# Who says when a picture was signed (docs/credential.md): addresses of RFC 3161 authorities, asked
+# in turn. policy: required (no picture without one), try (without where all are down), off.
+[time_stamps]
+urls = []
+policy = "off"
+
+# The key that signs lies in this home: wardmark keys. Keys in files, tokens and services, and the
+# data sets behind a core: docs/credential.md.
 """
+
+
+class StampSettings(Frozen):
+    """Who is asked when a picture was signed. ``timeout``: seconds for each."""
+
+    urls: tuple[str, ...] = ()
+    policy: StampPolicy = StampPolicy.OFF
+    timeout: float = Field(default=TIMEOUT, gt=0, le=60)
+
+
+class CoreDataSet(DataSet):
+    """A data set that the core of the name ``core`` was trained on."""
+
+    core: str = Field(min_length=1)
 
 
 class Settings(Frozen):
@@ -85,6 +119,10 @@ class Settings(Frozen):
     subject_keys: str = ""
     retention: str = ""
     known_content: tuple[Path, ...] = ()
+    time_stamps: StampSettings = StampSettings()
+    signer: SignerSettings = SignerSettings()
+    data_sets: tuple[CoreDataSet, ...] = ()
+    prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
 
 
 def default_path() -> Path:
@@ -191,9 +229,21 @@ class Home:
         return load_verifier(verifier_path(self.path / KEY_FILE))
 
     @cached_property
-    def signer(self) -> KeySigner:
+    def signer(self) -> Signer:
         """Raises SignerUnavailable where the key or its certificate cannot be used."""
-        return load_signer(self.path / KEYS_FOLDER)
+        return open_signer(self.settings.signer, self.path, self.keys_folder)
+
+    @property
+    def stamper(self) -> TimeAuthorities:
+        """Who is asked when a picture was signed; perhaps nobody."""
+        asked = self.settings.time_stamps
+        anchors = load_time_stamping(self.keys_folder)
+        return TimeAuthorities(asked.urls, asked.policy, anchors, asked.timeout)
+
+    @property
+    def keys_folder(self) -> Path:
+        """The ring of signers and the anchors that this home believes."""
+        return self.path / KEYS_FOLDER
 
     @cached_property
     def commitment_key(self) -> bytes:

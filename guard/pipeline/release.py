@@ -20,6 +20,7 @@ from policies.decision import Obligation, PolicyRef, Scalar
 from provenance.credential import (
     Attachments,
     Claims,
+    DataSet,
     Ingredient,
     SoftBinding,
     SoftwareAgent,
@@ -198,7 +199,16 @@ def _claims(draft: Draft, payload: bytes, parts: Provenance) -> Claims:
     return Claims(
         content_id=payload.hex(),
         created_at=draft.created_at,
-        agent=SoftwareAgent(name=core.name, version=core.version, digest=core.digest),
+        agent=SoftwareAgent(
+            name=core.name,
+            version=core.version,
+            digest=core.digest,
+            data_sets=tuple(
+                DataSet(name=known.name, digest=known.digest)
+                for known in settings.data_sets
+                if known.core == core.name
+            ),
+        ),
         provider=settings.provider,
         system=settings.system,
         system_version=settings.system_version,

@@ -19,7 +19,7 @@ from provenance.credential.reader import Malformed, Reading, open_store
 from provenance.credential.reader.jumbf import Superbox
 from provenance.credential.writer import bmff, boxes, tiff
 from provenance.errors import PictureInvalid
-from provenance.keys.chain import NO_ANCHOR, OUT_OF_TIME, WRONG_PURPOSE, check_chain
+from provenance.keys.chain import NO_ANCHOR, OUT_OF_TIME, REVOKED, WRONG_PURPOSE, check_chain
 from provenance.keys.trust import TrustAnchors
 from provenance.picture import media_type
 
@@ -30,6 +30,7 @@ _STANDARD_CODES = {
     WRONG_PURPOSE: "signingCredential.invalid",
     OUT_OF_TIME: "signingCredential.expired",
     NO_ANCHOR: "signingCredential.untrusted",
+    REVOKED: "signingCredential.ocsp.revoked",
 }
 
 

@@ -33,6 +33,7 @@ from provenance.credential.revocation import revocation_of
 from provenance.keys.chain import (
     NO_ANCHOR,
     OUT_OF_TIME,
+    REVOKED,
     WRONG_PURPOSE,
     ChainFinding,
     check_chain,
@@ -99,7 +100,7 @@ def judge(
     chain = found.reading.chain
     moment = stamp.moment if stamp and time.trusted else at or datetime.now(UTC)
     own = check_chain(chain, trust, moment)
-    revocation = _revocation(found, codes, trust, moment, answers)
+    revocation = _revocation(found, codes, own, trust, moment, answers)
     disagree = (
         contents is None
         or theirs is None
@@ -218,12 +219,16 @@ def _integrity(codes: Codes, binding: Binding | None) -> Integrity:
 def _revocation(
     found: Found,
     codes: Codes,
+    own: ChainFinding,
     trust: TrustAnchors,
     moment: datetime,
     answers: Sequence[bytes] | None,
 ) -> Revocation:
-    """By the answers that came with the credential, and by those that were asked for."""
+    """By what is known here, by the answers that came with the credential, and by those that were
+    asked for."""
     signature = found.reading.active.signature
+    if REVOKED in own.problems:
+        return Revocation.REVOKED
     stapled = signature.ocsp_answers if signature else ()
     said = (*stapled, *(answers or ()))
     checked = revocation_of(found.reading.chain, trust, said, moment) if said else None

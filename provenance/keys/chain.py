@@ -6,12 +6,13 @@ both say so (see provenance.credential.read).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
@@ -45,6 +46,7 @@ MALFORMED = (
 WRONG_PURPOSE = "wardmark.signer.purpose"
 OUT_OF_TIME = "wardmark.signer.outOfTime"
 NO_ANCHOR = "wardmark.signer.noAnchor"
+REVOKED = "wardmark.signer.revoked"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,11 @@ def check_chain(
     Only the first MAX_CHAIN certificates count. Certificates that do not parse are problems, never
     errors.
     """
-    return _judged(chain, anchors.certificates, at, _may_sign_claims)
+    found = _judged(chain, anchors.certificates, at, _may_sign_claims)
+    leaf = chain[0].fingerprint(hashes.SHA256()).hex() if chain else ""
+    if any(revoked.fingerprint == leaf and revoked.at <= at for revoked in anchors.revoked):
+        return replace(found, problems=(*found.problems, REVOKED))
+    return found
 
 
 def check_time_stamping_chain(

@@ -9,18 +9,18 @@ key usage digitalSignature and nonRepudiation, purposes claimSigning and documen
 366 days. It claims neither the programme's certificate policy nor an assurance level: it has none.
 """
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from provenance.errors import OutputFailed, SignerUnavailable
 from provenance.keys.chain import CLAIM_SIGNING, DEVELOPMENT, DOCUMENT_SIGNING
-from provenance.keys.signer import CHAIN_FILE, KEY_FILE, KeySigner
+from provenance.keys.ring import activate, key_pem, write
+from provenance.keys.signer import Algorithm, KeySigner, PrivateKey
 from provenance.keys.trust import ROOT_FILE
 
 ISSUING_KEY_FILE = "issuing.key"
@@ -32,20 +32,22 @@ LEAF_LIFETIME = timedelta(days=365)  # the profile allows 366
 CLOCK_SKEW = timedelta(hours=1)  # a verifier's clock may be behind ours
 
 
-def create_development_signer(directory: Path, *, now: datetime | None = None) -> KeySigner:
-    """Make a signer in ``directory``, or a new leaf where the CA already stands there.
+def create_development_signer(
+    directory: Path, *, alg: Algorithm = Algorithm.ES256, now: datetime | None = None
+) -> KeySigner:
+    """Make a signer in ``directory``, or a new one where the CA already stands there.
 
-    ``now`` (aware, default the present) starts the validity. Files: ``root.pem``, ``issuing.pem``
-    and ``signer.pem`` (leaf, then issuing CA), and ``issuing.key`` and ``signer.key`` that only
-    their owner may read. Raises OutputFailed when they cannot be written, SignerUnavailable when
-    the CA that stands there cannot be read.
+    ``now`` (aware, default the present) starts the validity. Files: ``root.pem``, ``issuing.pem``,
+    and ``issuing.key`` and ``signer.pem`` (key, leaf, issuing CA) that only their owner may read.
+    Raises OutputFailed when they cannot be written, SignerUnavailable when the CA that stands there
+    cannot be read.
     """
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (directory / ISSUING_KEY_FILE).exists():
             _create_authority(directory, now)
-        return _issue_leaf(directory, now)
+        return _issue_leaf(directory, alg, now)
     except OSError as error:
         raise OutputFailed(f"cannot write keys to {directory}: {error.strerror}") from error
 
@@ -55,13 +57,13 @@ def _create_authority(directory: Path, now: datetime) -> None:
     root_name, issuing_name = _name("root"), _name("issuing CA")
     root = _authority(root_name, root_key, root_name, root_key, 1, now, ROOT_LIFETIME)
     issuing = _authority(issuing_name, issuing_key, root_name, root_key, 0, now, ISSUING_LIFETIME)
-    _write(directory / ROOT_FILE, _pem(root), 0o644)
-    _write(directory / ISSUING_CERTIFICATE_FILE, _pem(issuing), 0o644)
+    write(directory / ROOT_FILE, _pem(root), 0o644)
+    write(directory / ISSUING_CERTIFICATE_FILE, _pem(issuing), 0o644)
     # Last, since its presence is what says that the authority is whole.
-    _write(directory / ISSUING_KEY_FILE, _key_pem(issuing_key), 0o600)
+    write(directory / ISSUING_KEY_FILE, key_pem(issuing_key), 0o600)
 
 
-def _issue_leaf(directory: Path, now: datetime) -> KeySigner:
+def _issue_leaf(directory: Path, alg: Algorithm, now: datetime) -> KeySigner:
     try:
         issuing_key = serialization.load_pem_private_key(
             (directory / ISSUING_KEY_FILE).read_bytes(), None
@@ -76,7 +78,7 @@ def _issue_leaf(directory: Path, now: datetime) -> KeySigner:
         ) from error
     if not isinstance(issuing_key, ec.EllipticCurvePrivateKey):
         raise SignerUnavailable(f"{directory / ISSUING_KEY_FILE} is not an elliptic-curve key")
-    key = _new_key()
+    key = new_key(alg)
     leaf = (
         _builder(_name("claim signer"), key, issuing.subject, issuing_key, now, LEAF_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -84,10 +86,7 @@ def _issue_leaf(directory: Path, now: datetime) -> KeySigner:
         .add_extension(x509.ExtendedKeyUsage([CLAIM_SIGNING, DOCUMENT_SIGNING]), critical=False)
         .sign(issuing_key, hashes.SHA256())
     )
-    chain = _pem(leaf) + _pem(issuing)
-    _write(directory / KEY_FILE, _key_pem(key), 0o600)
-    _write(directory / CHAIN_FILE, chain, 0o644)
-    return KeySigner(key=key, certificate_chain=chain)
+    return activate(directory, key, _pem(leaf) + _pem(issuing))
 
 
 def _authority(
@@ -109,7 +108,7 @@ def _authority(
 
 def _builder(
     subject: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
+    key: PrivateKey,
     issuer: x509.Name,
     issuer_key: ec.EllipticCurvePrivateKey,
     now: datetime,
@@ -164,6 +163,11 @@ def _name(role: str) -> x509.Name:
     )
 
 
+def new_key(alg: Algorithm) -> PrivateKey:
+    """A fresh private key for this algorithm."""
+    return _new_key() if alg is Algorithm.ES256 else ed25519.Ed25519PrivateKey.generate()
+
+
 def _new_key() -> ec.EllipticCurvePrivateKey:
     # P-256 throughout: a P-384 chain makes reading a small picture five times slower.
     return ec.generate_private_key(ec.SECP256R1())
@@ -171,23 +175,3 @@ def _new_key() -> ec.EllipticCurvePrivateKey:
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Replace ``path`` whole; the file has ``mode`` before it holds a byte."""
-    building = path.with_name(f".{path.name}.new")
-    building.unlink(missing_ok=True)
-    descriptor = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    building.replace(path)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from cryptography import x509
@@ -13,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from provenance.errors import SignerUnavailable
 
-KEY_FILE = "signer.key"
-CHAIN_FILE = "signer.pem"
-RENEW = "make a new one with: wardmark init --renew-certificate"
+HOW = "make one with: wardmark keys create, or ask a CA for one: wardmark keys csr"
+
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 class Algorithm(StrEnum):
@@ -48,7 +47,7 @@ class Signer(Protocol):
 class KeySigner:
     """A signer whose private key is in memory. It has no repr, so that no log holds the key."""
 
-    key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+    key: PrivateKey
     certificate_chain: bytes
 
     @property
@@ -62,41 +61,63 @@ class KeySigner:
         return self.key.sign(data)
 
 
-def load_signer(directory: Path, *, now: datetime | None = None) -> KeySigner:
-    """The signer kept in ``directory``: ``signer.key`` (PKCS#8 PEM) and ``signer.pem`` (chain).
+def parse_signer(
+    key: bytes,
+    chain: bytes,
+    where: str,
+    *,
+    password: bytes | None = None,
+    now: datetime | None = None,
+) -> KeySigner:
+    """A signer of a private key (PEM, PKCS#8 or traditional, perhaps encrypted) and a chain (PEM).
 
-    ``now`` (aware, default the present) is when its certificate must be valid. Raises
-    SignerUnavailable when a file is missing or unreadable, key and certificate do not belong
-    together, the kind of key is not one that we write, or the certificate is out of its time.
+    ``where`` names them for people; ``now`` (aware, default the present) is when the certificate
+    must be valid. Raises SignerUnavailable when they cannot be read, do not belong together, are of
+    a kind with which we do not sign, or the certificate is out of its time.
     """
     try:
-        key = serialization.load_pem_private_key((directory / KEY_FILE).read_bytes(), None)
-        chain = (directory / CHAIN_FILE).read_bytes()
-        leaf = x509.load_pem_x509_certificates(chain)[0]
-    except OSError as error:
-        raise SignerUnavailable(
-            f"no signing key at {directory} ({error.strerror}); {RENEW}"
-        ) from error
+        private = serialization.load_pem_private_key(key, password)
+        certificates = x509.load_pem_x509_certificates(chain)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise SignerUnavailable(
-            f"the signing key or certificate in {directory} cannot be read; {RENEW}"
+            f"the signing key or certificate in {where} cannot be read ({error}); {HOW}"
         ) from error
+    pem = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates)
+    return checked(private, pem, where, now=now)
+
+
+def checked(key: object, chain: bytes, where: str, *, now: datetime | None = None) -> KeySigner:
+    """A signer, if key and chain (PEM) fit. Raises SignerUnavailable as ``parse_signer``."""
     if not (
         isinstance(key, ed25519.Ed25519PrivateKey)
         or (isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1))
     ):
-        raise SignerUnavailable(f"the key in {directory} must be P-256 or Ed25519; {RENEW}")
+        raise SignerUnavailable(f"the key in {where} must be P-256 or Ed25519; {HOW}")
+    leaf = x509.load_pem_x509_certificates(chain)[0]
     if key.public_key() != leaf.public_key():
-        raise SignerUnavailable(f"key and certificate in {directory} do not match; {RENEW}")
-    now = now or datetime.now(UTC)
+        raise SignerUnavailable(f"key and certificate in {where} do not match; {HOW}")
+    check_time(leaf, where, now or datetime.now(UTC))
+    return KeySigner(key=key, certificate_chain=chain)
+
+
+def check_time(leaf: x509.Certificate, where: str, now: datetime) -> None:
+    """Raise SignerUnavailable where a signer's certificate is out of its time."""
     if now < leaf.not_valid_before_utc:
         raise SignerUnavailable(
-            f"the certificate in {directory} is valid only from {leaf.not_valid_before_utc}; "
+            f"the certificate in {where} is valid only from {leaf.not_valid_before_utc}; "
             "check this machine's clock"
         )
     if now > leaf.not_valid_after_utc:
         raise SignerUnavailable(
-            f"the certificate in {directory} expired on {leaf.not_valid_after_utc:%Y-%m-%d}; "
-            f"{RENEW}"
+            f"the certificate in {where} expired on {leaf.not_valid_after_utc:%Y-%m-%d}; {HOW}"
         )
-    return KeySigner(key=key, certificate_chain=chain)
+
+
+def algorithm_of(leaf: x509.Certificate) -> Algorithm:
+    """The algorithm that a certificate's key signs with. Raises SignerUnavailable."""
+    key = leaf.public_key()
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return Algorithm.ED25519
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return Algorithm.ES256
+    raise SignerUnavailable(f"the certificate's key must be P-256 or Ed25519; {HOW}")

@@ -7,22 +7,39 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from policies.decision import Frozen
 from provenance.errors import HomeInvalid
 
 ROOT_FILE = "root.pem"
+TSA_FILE = "tsa.pem"
+REVOKED_FILE = "revoked.json"
 TIME_STAMPING = "time-stamping:"  # before the name of a file of TSA anchors
 MAX_TRUST_LIST_BYTES = 16 * 1024 * 1024  # the official C2PA lists are under 1 MB
+
+
+class Revoked(Frozen):
+    """A signer's certificate (SHA-256, hex) that is not believed for what it signed from ``at``."""
+
+    fingerprint: str
+    at: AwareDatetime
+    reason: str = ""
+
+
+_REVOKED_LIST = TypeAdapter(tuple[Revoked, ...])
 
 
 @dataclass(frozen=True)
 class TrustAnchors:
     """``certificates``: roots, intermediates or single leaves that may vouch for a signer of
     claims. ``time_stamping``: those that may vouch for a time stamping authority, and for nothing
-    else: each of C2PA's lists has a kind, and is believed only for that. Both may be empty."""
+    else: each of C2PA's lists has a kind, and is believed only for that. Both may be empty.
+    ``revoked``: signers that are known to be revoked, whoever vouches for them."""
 
     certificates: tuple[x509.Certificate, ...] = ()
     time_stamping: tuple[x509.Certificate, ...] = ()
+    revoked: tuple[Revoked, ...] = ()
 
     @classmethod
     def from_pem(cls, data: bytes) -> "TrustAnchors":
@@ -41,6 +58,7 @@ class TrustAnchors:
         return TrustAnchors(
             tuple(dict.fromkeys(self.certificates + other.certificates)),
             tuple(dict.fromkeys(self.time_stamping + other.time_stamping)),
+            tuple(dict.fromkeys(self.revoked + other.revoked)),
         )
 
     @cached_property
@@ -50,9 +68,12 @@ class TrustAnchors:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of the anchors and their kinds, so that a report can say which it used."""
+        """SHA-256 (hex) of the anchors, their kinds and what is revoked, so that a report can say
+        which it used."""
         listed = _pem(self.certificates) + "\n" * bool(self.time_stamping)
-        return hashlib.sha256((listed + _pem(self.time_stamping)).encode("ascii")).hexdigest()
+        revoked = "".join(f"{r.fingerprint} {r.at.isoformat()}\n" for r in self.revoked)
+        said = listed + _pem(self.time_stamping) + revoked
+        return hashlib.sha256(said.encode("ascii")).hexdigest()
 
 
 def _pem(certificates: tuple[x509.Certificate, ...]) -> str:
@@ -66,7 +87,8 @@ def load_trust(path: Path) -> TrustAnchors:
     """Anchors from a PEM file, or from the ``root.pem`` of a directory of keys.
 
     They vouch for signers of claims; written as ``time-stamping:FILE``, for time stamping
-    authorities instead. Raises HomeInvalid when the file is missing or holds no certificate.
+    authorities instead. A directory may also hold ``tsa.pem``, anchors of those, and what it
+    revoked. Raises HomeInvalid when the file is missing or holds no certificate.
     """
     named = str(path)
     for_time = named.startswith(TIME_STAMPING)
@@ -78,4 +100,26 @@ def load_trust(path: Path) -> TrustAnchors:
         raise HomeInvalid(
             f"no trust anchors at {file} ({error.strerror}); make a home with: wardmark init"
         ) from error
-    return TrustAnchors(time_stamping=anchors.certificates) if for_time else anchors
+    if for_time:
+        return TrustAnchors(time_stamping=anchors.certificates)
+    if path.is_dir():
+        anchors |= load_time_stamping(path) | TrustAnchors(revoked=load_revoked(path))
+    return anchors
+
+
+def load_revoked(directory: Path) -> tuple[Revoked, ...]:
+    """What a directory of keys revoked. Raises HomeInvalid where its list cannot be read: nobody
+    is to be believed because a file was damaged."""
+    file = directory / REVOKED_FILE
+    try:
+        return _REVOKED_LIST.validate_json(file.read_bytes()) if file.exists() else ()
+    except (OSError, ValidationError) as error:
+        raise HomeInvalid(f"{file} cannot be read ({error}); restore it from a backup") from error
+
+
+def load_time_stamping(directory: Path) -> TrustAnchors:
+    """The anchors of time stamping authorities in a directory of keys; none where it has none."""
+    file = directory / TSA_FILE
+    if not file.exists():
+        return TrustAnchors()
+    return TrustAnchors(time_stamping=TrustAnchors.from_pem(file.read_bytes()).certificates)

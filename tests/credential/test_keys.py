@@ -46,7 +46,7 @@ def test_another_home_does_not_trust_it(tmp_path: Path) -> None:
 def test_private_keys_are_their_owners_alone(tmp_path: Path) -> None:
     create_development_signer(tmp_path)
     private = [file for file in tmp_path.iterdir() if b"PRIVATE" in file.read_bytes()]
-    assert {file.name for file in private} == {"signer.key", "issuing.key"}
+    assert {file.name for file in private} == {"signer.pem", "issuing.key"}
     assert {stat.S_IMODE(file.stat().st_mode) for file in private} == {0o600}
 
 
@@ -77,7 +77,7 @@ def test_a_new_leaf_keeps_the_anchor(tmp_path: Path) -> None:
 
 
 def test_no_signer_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(SignerUnavailable, match="wardmark init --renew-certificate"):
+    with pytest.raises(SignerUnavailable, match="wardmark keys create"):
         load_signer(tmp_path)
 
 
@@ -96,15 +96,19 @@ def test_a_signer_of_tomorrow_is_unavailable(tmp_path: Path) -> None:
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
     create_development_signer(tmp_path / "a")
     create_development_signer(tmp_path / "b")
-    (tmp_path / "a" / "signer.key").write_bytes((tmp_path / "b" / "signer.key").read_bytes())
+    mine, theirs = ((tmp_path / name / "signer.pem").read_bytes() for name in "ab")
+    mark = b"-----BEGIN CERTIFICATE"
+    mixed = theirs[: theirs.index(mark)] + mine[mine.index(mark) :]
+    (tmp_path / "a" / "signer.pem").write_bytes(mixed)
     with pytest.raises(SignerUnavailable, match="do not match"):
         load_signer(tmp_path / "a")
 
 
-@pytest.mark.parametrize("file", ["signer.key", "signer.pem"])
-def test_a_damaged_key_file_is_refused(tmp_path: Path, file: str) -> None:
+@pytest.mark.parametrize("kept", [0, 100, 400])
+def test_a_damaged_key_file_is_refused(tmp_path: Path, kept: int) -> None:
     create_development_signer(tmp_path)
-    (tmp_path / file).write_bytes(b"-----BEGIN NOTHING-----\n")
+    file = tmp_path / "signer.pem"
+    file.write_bytes(file.read_bytes()[:kept] + b"-----BEGIN NOTHING-----\n")
     with pytest.raises(SignerUnavailable, match="cannot be read"):
         load_signer(tmp_path)
 

@@ -50,7 +50,10 @@ def main() -> int:
     refused = expect(
         wardmark("generate", UNSAFE_PROMPT, "-o", str(out / "refused.png"), "--home", home), 3
     ).document["error"]
-    original = expect(wardmark("verify", str(picture), "--home", home), 0).document
+    page = out / "verification.html"
+    original = expect(
+        wardmark("verify", str(picture), "--html", str(page), "--home", home), 0
+    ).document
 
     screenshot, social = out / "screenshot.png", out / "social-media.jpg"
     copy_without_metadata(picture, screenshot, social)
@@ -108,6 +111,7 @@ def main() -> int:
     files.add_column(overflow="fold")
     files.add_row("The picture", str(picture))
     files.add_row("Its copies", f"{screenshot}, {social}")
+    files.add_row("What verify says of it", str(page))
     files.add_row("Audit report", str(report / "report.html"))
     files.add_row("Home", home)
     screen.print(files)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from provenance.credential.credential import Integrity, State
 from provenance.fingerprint import MIN_QUALITY
-from provenance.verify import Inclusion, Report, Verdict
+from provenance.verify import Inclusion, Origin, Report, Verdict
 
 Sign = Literal["holds", "unsure", "against", "missing"]
 """What a layer says for the picture's story. Shown as a word too, never as a colour only."""
@@ -70,6 +70,13 @@ ANSWERS = {
     ),
 }
 
+ORIGINS = {
+    Origin.AI_GENERATED: "it was made by AI",
+    Origin.AI_EDITED: "it was edited with AI",
+    Origin.CAPTURED: "it was taken with a camera",
+    Origin.COMPOSITE: "it was put together from other pictures",
+}
+
 SIGN_WORDS: dict[Sign, str] = {
     "holds": "holds",
     "unsure": "not certain",
@@ -99,8 +106,10 @@ ACTIONS = {
 
 
 def answer(report: Report) -> Answer:
-    """The verdict in words."""
-    return ANSWERS[report.verdict]
+    """The verdict in words, with how the picture was made where that is known."""
+    said = ANSWERS[report.verdict]
+    made = ORIGINS.get(report.origin)
+    return said._replace(heading=f"{said.heading}: {made}") if made else said
 
 
 def layers(report: Report, *, ledger_asked: bool = True) -> tuple[Layer, ...]:

@@ -41,7 +41,7 @@ def files_of(home: Home) -> dict[Path, int]:
 
 def test_the_page_answers_in_words_on_each_layer(address: str, delivered: bytes) -> None:
     page = post(address, delivered).text
-    assert "We know where this picture comes from" in page
+    assert "We know where this picture comes from: it was made by AI" in page
     for layer in (
         "Signed statement in the file",
         "Hidden mark in the picture",

@@ -2,10 +2,12 @@
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from guard.cli import run
 from guard.gateway import create_app
 from guard.pipeline import ImageRequest, deliver
 from guard.verification.batch import Asked
@@ -210,6 +212,25 @@ def test_our_own_client_recovers_a_copy_through_our_own_server(
     found = asked(str(client.base_url))
     assert [item.state for item in found.resolution] == [State.TRUSTED]
     assert found.verdict is Verdict.RECOVERED, found.summary
+
+
+def test_the_command_line_asks_a_resolver_where_one_is_named(
+    client: httpx.Client,
+    home: Home,
+    pixels: Pixels,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WARDMARK_HOME", str(tmp_path / "none"))
+    copy, anchors = tmp_path / "copy.jpg", home.path / "keys" / "root.pem"
+    copy.write_bytes(encode(pixels, "jpeg", quality=80))
+    command = ["verify", str(copy), "--trust", str(anchors), "--json"]
+    assert run(command) == 1
+    assert run([*command, "--resolver", str(client.base_url)]) == 0
+    alone, asked = capfd.readouterr().out.split("\n}\n{")
+    assert '"verdict": "unconfirmed"' in alone
+    assert '"verdict": "recovered"' in asked
 
 
 def test_of_an_edit_the_active_manifest_comes_without_its_history(

@@ -28,6 +28,7 @@ MAX_LISTED = 100  # actions, bindings, manifests and ingredients kept
 MAX_GENERATIONS = 8  # of ingredients of ingredients that are followed
 CONTENT_ID = re.compile(r"[0-9a-f]{16}")
 UNTRUSTED = "signingCredential.untrusted"
+ABOUT_SIGNER = ("signingCredential.", "timeStamp.")  # beginnings of codes
 
 
 def contents_of(report: Json) -> Contents | None:
@@ -90,13 +91,19 @@ def signature_of(report: Json) -> SignatureInfo:
 
 
 def codes_of(report: Json) -> Codes:
-    """Codes of the active manifest, and failures of ingredients that c2pa itself found."""
+    """Codes of the active manifest, and what c2pa itself found altered in ingredients. Who signed
+    those is another question than who signed this one."""
     results = _map(report.get("validation_results"))
     active = _map(results.get("activeManifest"))
     return Codes(
         success=_codes(active.get("success")),
         informational=_codes(active.get("informational")),
-        failure=tuple(dict.fromkeys(_codes(active.get("failure")) + _delta_failures(report))),
+        failure=tuple(
+            dict.fromkeys(
+                _codes(active.get("failure"))
+                + tuple(c for c in _delta_failures(report) if not c.startswith(ABOUT_SIGNER))
+            )
+        ),
     )
 
 
@@ -125,8 +132,9 @@ def worst_ingredient(report: Json) -> IngredientState:
         for label, data in _assertions(_map(manifest))
         if _base(label).startswith("c2pa.ingredient")
     ]
-    if _delta_failures(report):
-        states.append(IngredientState.INVALID)
+    if later := _delta_failures(report):
+        known = all(code.startswith(ABOUT_SIGNER) for code in later)
+        states.append(IngredientState.VALID if known else IngredientState.INVALID)
     return max(states, key=lambda state: state.severity, default=IngredientState.NONE)
 
 

@@ -32,8 +32,6 @@ CREATED = {
 }
 """The least that a claim must say, as c2pa.actions.v2."""
 
-OPENED = {"actions": [{"action": "c2pa.opened"}]}
-
 STORE_AT = 33  # after a PNG's signature and IHDR
 STAMP_ROOM = 6000  # bytes that a header with time stamps is padded to, so that sizes settle
 _SUFFIX = bytes.fromhex("00110010800000AA00389B71")
@@ -220,6 +218,17 @@ def ingredient(manifest: bytes, failures: Sequence[str] = (), **changes: object)
         },
         **changes,
     }
+
+
+def edit_of(said: object) -> dict[str, object]:
+    """The assertions of an edit that opened this ingredient."""
+    label = "c2pa.ingredient.v3"
+    uri = {
+        "url": f"self#jumbf=c2pa.assertions/{label}",
+        "hash": _sha256(_assertion(label, said)[8:]),
+    }
+    opened = {"action": "c2pa.opened", "parameters": {"ingredients": [uri]}}
+    return {label: said, "c2pa.actions.v2": {"actions": [opened]}}
 
 
 def _data_hash(

@@ -37,10 +37,10 @@ from provenance.picture import Format
 from tests.credential.authority import DAY, Authority
 from tests.credential.forge import (
     CREATED,
-    OPENED,
     Forgery,
     Key,
     Picture,
+    edit_of,
     ingredient,
     manifests_of,
     pen,
@@ -149,10 +149,7 @@ def test_a_parents_own_signature_is_checked_although_its_manifest_is_as_it_was_t
         (parent, IngredientState.TRUSTED),
         (parent.replace(b"forger", b"honest"), IngredientState.INVALID),
     ):
-        edit = Forgery(
-            {"c2pa.actions.v2": OPENED, "c2pa.ingredient.v3": ingredient(forged)},
-            parents=[forged],
-        )
+        edit = Forgery(edit_of(ingredient(forged)), parents=[forged])
         edited = edit.into(encoded(seed=3), PEN)
         assert open_store(store_of(edited)).failures == ()
         assert read(edited, AUTHORITY.trust).worst_ingredient is expected
@@ -163,9 +160,7 @@ def test_a_parent_swapped_under_its_reference_is_found() -> None:
         manifests_of(store_of(Forgery(label="urn:c2pa:" + "0" * 36).into(encoded(n), PEN)))[0]
         for n in (1, 2)
     )
-    edit = Forgery(
-        {"c2pa.actions.v2": OPENED, "c2pa.ingredient.v3": ingredient(parent)}, parents=[other]
-    )
+    edit = Forgery(edit_of(ingredient(parent)), parents=[other])
     data = edit.into(encoded(seed=3), PEN)
     assert open_store(store_of(data)).ingredient_failures == ("ingredient.manifest.mismatch",)
     assert not read(data, AUTHORITY.trust).proves

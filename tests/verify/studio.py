@@ -38,6 +38,7 @@ class Studio:
         self, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self.clock = clock
+        self.folder = folder
         self.url = f"sqlite:///{folder / 'ledger.db'}"
         migrations.upgrade(self.url)
         self.ledger = Ledger(self.url, LedgerKey.create(folder / "ledger.key"), clock=clock)

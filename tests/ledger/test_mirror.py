@@ -179,6 +179,19 @@ def test_a_mirror_signs_nothing_and_a_ledger_with_its_key_imports_nothing(
         origin.take_in([exported(origin)])
 
 
+def test_a_ledger_that_was_lost_goes_on_from_its_mirror(
+    origin: Ledger, mirror: Ledger, tmp_path: Path, key: LedgerKey
+) -> None:
+    mirror.take_in([exported(origin)])
+    with opened(tmp_path / "again.db", key) as again:
+        mirror.copy_to(f"sqlite:///{tmp_path / 'again.db'}")
+        assert again.checkpoint() == origin.checkpoint()
+        again.append([Event("test", {})])
+        assert again.record(a_record(2)).index == 702  # which stands already
+        assert mirror.take_in([exported(again, first=703)]).added == 1
+    assert mirror.verify().ok
+
+
 def test_a_file_that_is_not_there_is_said(mirror: Ledger, tmp_path: Path) -> None:
     with pytest.raises(LedgerUnavailable, match="cannot be read"):
         mirror.take_in([tmp_path / "absent.jsonl"])

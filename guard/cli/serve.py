@@ -4,6 +4,7 @@ import ipaddress
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from guard.cli.options import HomeOption, PolicyOption, open_home
 from guard.cli.output import say
@@ -43,7 +44,7 @@ def serve(
     pipeline = build_pipeline(opened, core=core, policy=policy)
     app = create_app(opened, pipeline, fetcher=Fetcher() if fetch_urls else None)
     watch = PolicyWatch(pipeline, policy or opened.settings.policy, opened.settings.candidate)
-    follow(app, watch, say)
+    follow(app, watch, lambda said: say(escape(said)))
     say(f"serving on http://{host}:{port}  (API under /v1, description under /docs)")
     say(f"verification for people: http://{host}:{port}/verify")
     uvicorn.run(app, host=host, port=port, log_level="warning")

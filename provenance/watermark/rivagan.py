@@ -74,8 +74,7 @@ class RivaGan:
         height, width = size(image)
         if height * width < FEWEST_PIXELS:
             return None
-        outputs = _session("rivagan_decoder.onnx").run(None, {"frame": _frame(image)})
-        margins = np.asarray(outputs[0])[0] - THRESHOLD
+        margins = self.margins(image)
         if np.sort(np.abs(margins))[self.payload_bits // 4] < EVIDENCE:
             return None
         return Detection(
@@ -83,6 +82,11 @@ class RivaGan:
             payload=np.packbits(margins > 0.0).tobytes(),
             false_positive_probability=PROVEN_RATE,
         )
+
+    def margins(self, image: Pixels) -> NDArray[np.float32]:
+        """(32,) how far the decoder's outputs lie above the threshold: positive is a 1."""
+        outputs = _session("rivagan_decoder.onnx").run(None, {"frame": _frame(image)})
+        return np.asarray(outputs[0], dtype=np.float32)[0] - np.float32(THRESHOLD)
 
 
 def _frame(image: Pixels) -> NDArray[np.float32]:

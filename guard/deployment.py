@@ -1,8 +1,5 @@
 """Puts a pipeline together from a home."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from guard.assessment import ImageAssessor, PromptAssessor
 from guard.check import Checker
 from guard.generation import load_core
@@ -22,7 +19,7 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
     Raises SafetyUnavailable where the policy cannot be kept with these parts, and the errors of
     the parts themselves: what is wrong with a deployment shows here, before any request.
     """
-    prompt_assessor, image_assessor = _assessors(home.known_content)
+    prompt_assessor, image_assessor = _assessors(home)
     return Pipeline(
         core=load_core(core),
         prompt_assessor=prompt_assessor,
@@ -33,6 +30,7 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
             signer=home.signer,
             ledger=home.ledger,
             settings=home.settings,
+            stamper=home.stamper,
         ),
         commitment_key=home.commitment_key,
         candidate=load_candidate(home.settings),
@@ -48,14 +46,28 @@ def load_candidate(settings: Settings) -> Candidate | None:
 
 def build_checker(home: Home | None, *, policy: str | None = None) -> Checker:
     """Assessors and policy alone, which need no home."""
-    prompt_assessor, image_assessor = _assessors(home.known_content if home else ())
+    prompt_assessor, image_assessor = _assessors(home)
     name = policy or (home.settings.policy if home else DEFAULT_POLICY)
     return Checker(prompt_assessor, image_assessor, load_policy(name))
 
 
-def _assessors(known_content: Sequence[Path]) -> tuple[PromptAssessor, ImageAssessor]:
-    from guard import images, prompts
+def load_prompt_assessor(home: Home | None) -> PromptAssessor:
+    """The guards of prompts that the settings of this home name, by default the embedded one.
 
-    prompt_assessor = prompts.load_assessor()
-    lists = [images.load_list(path) for path in known_content]
+    Raises HomeInvalid where they are declared wrongly, SafetyUnavailable where one cannot be used.
+    """
+    from guard.prompts import load_assessor
+
+    if home is None or not home.settings.prompt_guards:
+        return load_assessor()
+    from guard.prompts.adapters import guards_of
+
+    return guards_of(home.settings.prompt_guards, home.path, load_assessor)
+
+
+def _assessors(home: Home | None) -> tuple[PromptAssessor, ImageAssessor]:
+    from guard import images
+
+    prompt_assessor = load_prompt_assessor(home)
+    lists = [images.load_list(path) for path in (home.known_content if home else ())]
     return prompt_assessor, images.load_assessor(prompt_assessor, lists=lists)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from guard.cli.options import JsonOption
+from guard.cli.options import HomeOption, JsonOption, home_if_any
 from guard.cli.output import print_json, progress_bar, results, say
 from guard.cli.paths import check_writable
 
@@ -21,6 +21,7 @@ app = typer.Typer(help="Figures of an assessor on labelled data.", no_args_is_he
 
 @app.command("prompts")
 def evaluate_prompts(
+    context: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(
@@ -31,19 +32,20 @@ def evaluate_prompts(
     resamples: Annotated[
         int, typer.Option(min=0, max=10_000, help="Of the bootstrap, for the intervals.")
     ] = RESAMPLES,
+    home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """AUROC, AUPRC, recall at false-positive rates, F1 and calibration, by source and category."""
+    from guard.deployment import load_prompt_assessor
     from guard.evaluate.labelled import read_labelled
     from guard.evaluate.page import evaluation_page
     from guard.evaluate.prompts import evaluate_prompts
-    from guard.prompts import load_assessor
     from provenance.picture import write_atomically
 
     if html is not None:
         check_writable(html)
     prompts = read_labelled(data)
-    assessor = load_assessor()
+    assessor = load_prompt_assessor(home_if_any(context, home))
     with progress_bar() as progress:
         found = evaluate_prompts(
             data.name,

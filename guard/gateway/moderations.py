@@ -11,27 +11,11 @@ from starlette.concurrency import run_in_threadpool
 
 from guard.check import Checker, CheckResult
 from guard.errors import InvalidRequest
+from guard.prompts.adapters.crosswalk import OPENAI
 from policies.categories import CATEGORIES
 from policies.decision import Action
 
 MAX_INPUTS = 32
-
-OPENAI_CATEGORIES: dict[str, str] = {
-    "harassment": "hate_harassment",
-    "harassment/threatening": "hate_harassment",
-    "hate": "hate_harassment",
-    "hate/threatening": "hate_harassment",
-    "illicit": "illegal_dangerous",
-    "illicit/violent": "illegal_dangerous",
-    "self-harm": "self_harm",
-    "self-harm/intent": "self_harm",
-    "self-harm/instructions": "self_harm",
-    "sexual": "sexual",
-    "sexual/minors": "sexual_minors",
-    "violence": "violence",
-    "violence/graphic": "shocking",
-}
-"""OpenAI's thirteen categories, each with the one of ours that speaks for it."""
 
 router = APIRouter(prefix="/v1")
 
@@ -108,7 +92,7 @@ def _data_of(url: str) -> bytes:
 def _result(kind: str, result: CheckResult) -> dict[str, Any]:
     scores = {name: c.score for name, c in result.categories.items()}
     flags = {name: c.flagged for name, c in result.categories.items()}
-    theirs = OPENAI_CATEGORIES | {f"x-{ours}": ours for ours in CATEGORIES}
+    theirs = {**OPENAI, **{f"x-{ours}": ours for ours in CATEGORIES}}
     return {
         "flagged": result.decision >= Action.REVIEW,
         "categories": {name: flags.get(ours, False) for name, ours in theirs.items()},

@@ -102,22 +102,74 @@ def default_workers(files: int) -> int:
 def verify_all(files: Sequence[Path], asked: Asked, workers: int) -> Iterator[Outcome]:
     """The outcome of each file, in order, by ``workers`` processes; with one, in this process.
 
-    The processes start at once, before anything is taken out. Raises, when it is taken out, what
-    opening the home raises, LedgerUnavailable, and ProvenanceUnavailable where a process died.
+    The processes start at once, before anything is taken out. A file over which a process dies is
+    an outcome of its own. Raises, when it is taken out, what opening the home raises, and
+    LedgerUnavailable.
     """
     if workers <= 1 or len(files) <= 1:
         return map(asked.verify, files)
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers, len(files)),
-        mp_context=multiprocessing.get_context(_start_method()),
-        initializer=_begin,
-        initargs=(asked,),
-    )
-    left = iter(files)
-    waiting = deque(
-        (file, pool.submit(_verify, file)) for file in islice(left, workers * WAITING_PER_WORKER)
-    )
-    return _in_order(pool, waiting, left)
+    crew = _Crew(asked, min(workers, len(files)), iter(files))
+    crew.start()
+    return crew.outcomes()
+
+
+class _Crew:
+    """Worker processes and the files that they were given, which come back in order."""
+
+    def __init__(self, asked: Asked, workers: int, left: Iterator[Path]) -> None:
+        self.asked = asked
+        self.workers = workers
+        self.left = left
+        self.waiting: deque[tuple[Path, Future[Outcome]]] = deque()
+
+    def start(self) -> None:
+        """Start processes, and give them the next files."""
+        self.pool = _pool(self.asked, self.workers)
+        self._give(self.workers * WAITING_PER_WORKER)
+
+    def _give(self, files: int) -> None:
+        for file in islice(self.left, files):
+            self.waiting.append((file, self.pool.submit(_verify, file)))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Each outcome in order, as it is ready."""
+        try:
+            while self.waiting:
+                file, future = self.waiting.popleft()
+                try:
+                    outcome = future.result()
+                except BrokenProcessPool:
+                    yield from self._one_by_one([file, *(file for file, _ in self.waiting)])
+                    continue
+                yield outcome
+                self._give(1)
+        finally:
+            self.pool.shutdown(cancel_futures=True)
+
+    def _one_by_one(self, suspects: Sequence[Path]) -> Iterator[Outcome]:
+        """A process died over one of these files: each gets one of its own, and a new crew goes on
+        behind them."""
+        self.pool.shutdown(cancel_futures=True)
+        for file in suspects:
+            with _pool(self.asked, 1) as alone:
+                try:
+                    yield alone.submit(_verify, file).result()
+                except BrokenProcessPool:
+                    yield Outcome(file, None, DIED)
+        self.waiting.clear()
+        self.start()
+
+
+DIED = Problem(
+    code=ProvenanceUnavailable.code,
+    message="the process that read this file died; the file may be made to exhaust memory",
+    exit_code=ProvenanceUnavailable.exit_code,
+)
+
+
+def _pool(asked: Asked, workers: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context(_start_method())
+    return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(asked,))
 
 
 def _start_method() -> str:
@@ -126,26 +178,6 @@ def _start_method() -> str:
     not valid in another process, and every credential would be unreadable there."""
     sound = threading.active_count() == 1 and "c2pa" not in sys.modules
     return "fork" if sound and "fork" in multiprocessing.get_all_start_methods() else "spawn"
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, waiting: "deque[tuple[Path, Future[Outcome]]]", left: Iterator[Path]
-) -> Iterator[Outcome]:
-    try:
-        while waiting:
-            yield _result(*waiting.popleft())
-            waiting.extend((file, pool.submit(_verify, file)) for file in islice(left, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _result(file: Path, future: "Future[Outcome]") -> Outcome:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise ProvenanceUnavailable(
-            f"a process died at or near {file}; verify the files from there on with --workers 1"
-        ) from error
 
 
 _asked: Asked  # of a worker process, set when it starts

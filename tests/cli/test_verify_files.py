@@ -99,6 +99,35 @@ def test_processes_of_a_fresh_command_answer_as_one_does(
     assert '"verdict":"established"' in fresh.stdout
 
 
+DEADLY = """
+import os, signal, sys
+from pathlib import Path
+from guard.verification import Asked, verify_all
+
+def verify(self, file, known=Asked.verify):
+    if file.name == "b.png":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return known(self, file)
+
+Asked.verify = verify
+files = sorted(Path(sys.argv[1]).glob("*.png"))
+for file, report, problem in verify_all(files, Asked(), 2):
+    print(file.name, report.verdict.value if report else problem.code)
+"""
+
+
+def test_a_file_that_kills_its_process_is_named_and_the_rest_is_verified(tmp_path: Path) -> None:
+    for name in "abcdefghijklmn":
+        (tmp_path / f"{name}.png").write_bytes(STRANGER)
+    ran = subprocess.run(
+        [sys.executable, "-c", DEADLY, str(tmp_path)], capture_output=True, text=True, timeout=300
+    )
+    answers = dict(line.split() for line in ran.stdout.splitlines())
+    assert list(answers) == [f"{name}.png" for name in "abcdefghijklmn"], ran.stderr
+    assert answers.pop("b.png") == "provenance_unavailable"
+    assert set(answers.values()) == {"none"}
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_is_verified(
     wardmark: Wardmark, folder: Path, tmp_path: Path
 ) -> None:

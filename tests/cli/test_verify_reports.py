@@ -1,19 +1,35 @@
 """Reports of ``wardmark verify``: the signed one that is replayed, and the one for people."""
 
 import json
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guard.pipeline import ImageRequest, deliver
+from guard.verification.signed import Conditions, SignedReport, seal, unseal
 from provenance.credential.credential import IngredientState, Step
+from provenance.errors import ProofInvalid
 from provenance.home import Home
+from provenance.ledger import LedgerKey
 from provenance.picture import decode, encode
 from provenance.verify import Verdict, verify
 from tests.cli.conftest import Wardmark
 from tests.support.core import textured_picture
 from tests.support.deployment import pipeline_of
+
+KEY = LedgerKey.generate("example.com/log")
+REPORT = SignedReport(
+    conditions=Conditions(
+        at=datetime(2026, 11, 21, tzinfo=UTC), trust="0" * 64, use_ledger=True, ledger=None,
+        software={"wardmark": "0"},
+    ),
+    files=({"file": "x.png", "verdict": "none", "chance": 1e-9, "list": [1, None, True]},),
+)  # fmt: skip
+SEALED = seal(REPORT, KEY)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +133,19 @@ def test_a_report_that_was_changed_is_not_believed(
     assert ran.document["error"]["code"] == "proof_invalid"
 
 
+@given(data=st.data())
+def test_whatever_byte_is_changed_the_report_says_the_same_or_is_not_believed(
+    data: st.DataObject,
+) -> None:
+    sealed = bytearray(SEALED)
+    sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        opened = unseal(bytes(sealed), [KEY.public])
+    except ProofInvalid:
+        return
+    assert opened == REPORT
+
+
 def test_a_report_of_another_house_is_not_believed(
     wardmark: Wardmark, report: Path, tmp_path: Path
 ) -> None:
@@ -174,8 +203,6 @@ def test_the_report_for_people_shows_pictures_and_layers_and_loads_nothing(
 
 
 def test_what_a_stranger_wrote_into_a_credential_is_shown_as_text(original: bytes) -> None:
-    from datetime import UTC, datetime
-
     from guard.verification.page import Item, render, view
 
     report = verify(original)

@@ -5,6 +5,7 @@ import io
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -58,6 +59,26 @@ def test_a_copy_and_a_stranger_get_their_own_words(address: str, delivered: byte
     nothing = post(address, STRANGER).text
     assert "This does not tell you whether it was made by AI" in nothing
     assert "not made by AI" not in nothing
+
+
+def test_many_who_ask_at_once_get_their_own_answers(address: str, delivered: bytes) -> None:
+    copy = encode(decode(delivered).pixels, "jpeg", quality=80)
+    sent = {"ours": delivered, "copy": copy, "strange": STRANGER, "text": b"no picture"}
+
+    def ask(name: str) -> str:
+        files = {"file": (name, sent[name])}
+        answer = httpx.post(f"{address}/v1/verify", files=files, timeout=60).json()
+        return str(answer.get("verdict", answer.get("error", {}).get("code")))
+
+    asked = list(sent) * 6
+    with ThreadPoolExecutor(len(asked)) as people:
+        answers = list(zip(asked, people.map(ask, asked), strict=True))
+    assert set(answers) == {
+        ("ours", "established"),
+        ("copy", "recovered"),
+        ("strange", "none"),
+        ("text", "invalid_image"),
+    }
 
 
 def test_nothing_of_a_picture_is_kept(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from guard.pipeline import ImageRequest
+from guard.pipeline import ImageRequest, deliver
 from guard.pipeline.trail import DISCHARGES
 from policies.decision import Action, Obligation
 from policies.errors import PolicyInvalid
@@ -14,8 +14,8 @@ from policies.facts import Facts
 from policies.load import list_policies, load_effective, load_policy, pack_names
 from policies.policy import Policy
 from provenance.home import Home
-from provenance.verify import legal
-from provenance.verify.report import Origin
+from provenance.verify import legal, verify
+from provenance.verify.report import LineStatus, Origin
 from tests.policies.documents import facts
 from tests.support.deployment import home, pipeline_of
 from tests.verify.findings import findings
@@ -79,6 +79,19 @@ def test_no_pack_lets_sexual_content_about_minors_or_known_content_through(
     never = {"sexual-minors", "known-content"}
     if never & {reason.rule for reason in PACKS["default"].decide(asked).reasons}:
         assert PACKS[name].decide(asked).action is Action.BLOCK
+
+
+@pytest.mark.parametrize("name", [name for name in pack_names() if PACKS[name].document.serves])
+def test_a_picture_fails_no_line_that_its_pack_serves(name: str, home: Home) -> None:
+    """What ``serves`` claims, held against what ``verify`` finds in a delivered picture."""
+    pipeline = pipeline_of(home, policy=PACKS[name])
+    (released,) = pipeline.run(ImageRequest(prompt="a calm sea", seed=1)).released
+    report = verify(deliver(released), sources=home.sources())
+    found = {one.line: one.status for one in report.legal}
+    for service in PACKS[name].document.serves:
+        assert found[service.line] is not LineStatus.FAIL, service.line
+    if Obligation.VISIBLE_LABEL in PACKS[name].document.obligations:
+        assert "label" in released.trail.ran
 
 
 def test_only_the_packs_that_say_so_loosen_anything() -> None:

@@ -1,9 +1,10 @@
 """``wardmark check``: assess and decide, generate nothing."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -71,23 +72,23 @@ def _check_lines(checker: Checker, name: str, *, explain: bool) -> int:
     return worst
 
 
-def _opened(name: str) -> TextIO:
+def _opened(name: str) -> AbstractContextManager[Iterable[bytes]]:
     if name == "-":
-        return sys.stdin
+        return nullcontext(sys.stdin.buffer)
     try:
-        return Path(name).open(encoding="utf-8", errors="surrogateescape")
+        return Path(name).open("rb")
     except OSError as error:
         raise PictureInvalid(f"{name} cannot be read: {error.strerror}") from error
 
 
-def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
+def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     return ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
 
 
-def _check_line(checker: Checker, line: str, *, explain: bool) -> CheckResult:
+def _check_line(checker: Checker, line: bytes, *, explain: bool) -> CheckResult:
     try:
         given: Any = orjson.loads(line)
-    except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
+    except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"not a JSON object: {error}") from error
     match given:
         case {"text": str(text)}:

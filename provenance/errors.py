@@ -7,6 +7,7 @@
     │   ├── AddressRefused        2 / 400   an address that is not asked: not public, not http(s)
     │   ├── FetchFailed           4 / 422   what lies at an address cannot be had within the limits
     │   ├── MarkInvalid           2 / 400   payload or picture unfit for the watermark scheme
+    │   ├── StatementsInvalid     2 / 422   what a credential was to state cannot be stated
     │   ├── HomeInvalid           2 / 500   a home that is missing, or already there
     │   ├── LedgerEntryNotFound   2 / 404
     │   ├── EventInvalid          2 / 422   a body that may not or cannot stand in the ledger
@@ -72,6 +73,13 @@ class MarkInvalid(WrongUse):
     """A payload of the wrong length, an unknown scheme, or a picture the scheme cannot mark."""
 
     code = "invalid_mark"
+
+
+class StatementsInvalid(WrongUse):
+    """A manifest definition that does not parse, or states what only the signer can."""
+
+    http_status = 422
+    code = "statements_invalid"
 
 
 class HomeInvalid(WrongUse):

@@ -11,6 +11,7 @@ from guard.cli import (
     evaluate,
     generate,
     init,
+    keys,
     ledger,
     mark,
     mark_keys,
@@ -18,6 +19,7 @@ from guard.cli import (
     retention,
     sequence,
     serve,
+    sign,
     subject_keys,
     verify,
     withdraw,
@@ -49,6 +51,7 @@ app.command("check")(check.check)
 app.command("verify")(verify.verify_files)
 app.command("mark")(mark.mark)
 app.command("detect")(mark.detect)
+app.command("sign")(sign.sign)
 app.command("audit")(audit.audit_data_set)
 app.command("withdraw")(withdraw.withdraw)
 app.command("retention")(retention.retention)
@@ -57,6 +60,7 @@ ledger.app.command("cosign")(witness.cosign)
 ledger.app.command("rotate-key")(witness.rotate_key)
 ledger.app.command("witness")(witness.witness)
 ledger.app.command("sequence")(sequence.sequence)
+app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(mark_keys.app, name="mark-keys")

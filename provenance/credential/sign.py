@@ -23,6 +23,7 @@ from provenance.credential.writer.place import placeholder
 from provenance.credential.xmp import packet
 from provenance.errors import PictureInvalid, SignerUnavailable
 from provenance.keys.lint import refusals
+from provenance.keys.ring import RingSigner
 from provenance.keys.signer import Signer
 from provenance.ledger.bundle import LABEL as LEDGER
 from provenance.ledger.bundle import Bundle
@@ -106,6 +107,8 @@ def sign_statements(
     name: str | None = None,
 ) -> Signed:
     """As ``sign``, for statements of any kind. ``name``: of the manifest, else one is drawn."""
+    if isinstance(signer, RingSigner):  # which may change at any time
+        signer = signer.current()
     container = container_of(media_type)
     if media_type_of(data) != media_type:
         raise PictureInvalid(f"these bytes are not of the kind {media_type}")

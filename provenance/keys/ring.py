@@ -5,9 +5,9 @@
     retired/*.pem    the chains of earlier signers; their keys are gone
     revoked.json     fingerprint, time and reason of each revoked certificate
 
-A process that has loaded a signer goes on with it; the next one to look loads the new one. What an
-earlier signer signed is still believed, for its authority is: only a revocation ends that, and only
-for what no trusted time stamp shows to be older.
+A running process takes up a new signer, and a revocation, with its next signature (``RingSigner``).
+What an earlier signer signed is still believed, for its authority is: only a revocation ends that,
+and only for what no trusted time stamp shows to be older.
 """
 
 import json
@@ -24,7 +24,8 @@ from pydantic import AwareDatetime
 from policies.decision import Frozen
 from provenance.errors import HomeInvalid, SignerUnavailable
 from provenance.keys.chain import is_development
-from provenance.keys.signer import HOW, KeySigner, PrivateKey, algorithm_of, parse_signer
+from provenance.keys.lint import refusals
+from provenance.keys.signer import HOW, Algorithm, KeySigner, PrivateKey, algorithm_of, parse_signer
 from provenance.keys.trust import REVOKED_FILE, Revoked, load_revoked
 
 SIGNER_FILE: Final = "signer.pem"
@@ -74,6 +75,51 @@ def load_signer(directory: Path, *, now: datetime | None = None) -> KeySigner:
     return signer
 
 
+class RingSigner:
+    """The ring as a signer: each signature is by whoever is active then.
+
+    One signature asks for key and chain; who makes one asks ``current`` first.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Raises SignerUnavailable where there is no active signer that can sign now."""
+        self._directory = directory
+        self._loaded = load_signer(directory)
+        self._seen = self._stamps()
+
+    @property
+    def alg(self) -> Algorithm:
+        return self.current().alg
+
+    @property
+    def certificate_chain(self) -> bytes:
+        return self.current().certificate_chain
+
+    def sign(self, data: bytes) -> bytes:
+        return self.current().sign(data)
+
+    def current(self) -> KeySigner:
+        """The active signer, loaded anew where the ring changed. Raises SignerUnavailable."""
+        stamps = self._stamps()
+        if stamps != self._seen:
+            # In this order: a change in between is seen the next time.
+            self._loaded = load_signer(self._directory)
+            self._seen = stamps
+        return self._loaded
+
+    def _stamps(self) -> tuple[tuple[int, int] | None, ...]:
+        return tuple(_stamp(self._directory / name) for name in (SIGNER_FILE, REVOKED_FILE))
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """Changes whenever the file is replaced; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def activate(directory: Path, key: PrivateKey, chain: bytes) -> KeySigner:
     """Make this key and chain (PEM, leaf first) the active signer; the earlier one retires.
 
@@ -82,6 +128,33 @@ def activate(directory: Path, key: PrivateKey, chain: bytes) -> KeySigner:
     retire(directory)
     write(directory / SIGNER_FILE, key_pem(key) + chain, 0o600)
     return KeySigner(key=key, certificate_chain=chain)
+
+
+def install(directory: Path, chain: bytes, now: datetime) -> KeySigner:
+    """Make the chain (PEM, leaf first) that a CA sent the active signer.
+
+    Its key is the one that was made for the request, or the active one. Raises SignerUnavailable
+    where it is of neither, or where every validator would refuse it.
+    """
+    if problems := [refusal.message for refusal in refusals(chain, now)]:
+        raise SignerUnavailable(
+            f"this chain was not installed: {'; '.join(problems)}; ask the CA for another"
+        )
+    waiting = directory / NEXT_FILE
+    for file in (waiting, directory / SIGNER_FILE):
+        if not file.exists():
+            continue
+        try:
+            signer = parse_signer(file.read_bytes(), chain, str(file), now=now)
+        except SignerUnavailable:
+            continue
+        made = activate(directory, signer.key, signer.certificate_chain)
+        waiting.unlink(missing_ok=True)
+        return made
+    raise SignerUnavailable(
+        f"no key in {directory} belongs to this chain; it must be of the request that"
+        " wardmark keys csr wrote last"
+    )
 
 
 def retire(directory: Path) -> None:

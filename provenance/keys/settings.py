@@ -22,7 +22,7 @@ from pydantic import model_validator
 
 from policies.decision import Frozen
 from provenance.errors import SignerUnavailable
-from provenance.keys.ring import load_signer
+from provenance.keys.ring import RingSigner
 from provenance.keys.service import aws_kms
 from provenance.keys.signer import HOW, KeySigner, Signer, check_time, checked, parse_signer
 from provenance.keys.token import TokenSigner
@@ -79,7 +79,7 @@ def open_signer(
     where its certificate is out of its time.
     """
     openers: dict[Kind, Callable[[], Signer]] = {
-        Kind.RING: lambda: load_signer(ring, now=now),
+        Kind.RING: lambda: RingSigner(ring),
         Kind.PEM: lambda: parse_signer(
             _read(home, settings.key),
             _read(home, settings.chain),

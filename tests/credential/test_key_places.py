@@ -106,8 +106,9 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     configuration.write_text(f"directories.tokendir = {tmp_path / 'tokens'}\n")
     monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
     label = f"wardmark-{os.getpid()}-{tmp_path.name}"[:32]
+    pins = ["--pin", PIN, "--so-pin", PIN]
     subprocess.run(
-        ["softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", PIN],
+        ["softhsm2-util", "--init-token", "--free", "--label", label, *pins],
         check=True,
         capture_output=True,
     )

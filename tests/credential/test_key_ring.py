@@ -19,7 +19,7 @@ from provenance.keys import (
     load_trust,
 )
 from provenance.keys.chain import REVOKED
-from provenance.keys.ring import KeyState, entries, fingerprint, revoke
+from provenance.keys.ring import KeyState, RingSigner, entries, fingerprint, revoke
 from tests.credential.scenery import claims, encoded
 from tests.support.tsa import LoopbackAuthority, serving
 
@@ -134,3 +134,37 @@ def test_a_damaged_list_of_revocations_believes_nobody(ring: Path) -> None:
     for ask in (load_trust, load_signer):
         with pytest.raises(HomeInvalid, match="cannot be read"):
             ask(ring)
+
+
+def test_a_running_process_takes_up_a_new_signer_and_a_revocation(ring: Path) -> None:
+    running = RingSigner(ring)
+    first = running.certificate_chain
+    create_development_signer(ring, alg=Algorithm.ED25519)
+    signed = sign(encoded(), "image/png", claims(), running)
+    assert running.certificate_chain != first
+    found = read(signed.data, load_trust(ring))
+    assert found.proves
+    assert found.signer is not None
+    assert found.signer.algorithm == "ed25519"
+    revoke(ring, entries(ring)[0].fingerprint, "", now())
+    with pytest.raises(SignerUnavailable, match="was revoked"):
+        sign(encoded(), "image/png", claims(), running)
+
+
+def test_pictures_are_signed_without_a_gap_while_signers_change(ring: Path) -> None:
+    running, stop, states = RingSigner(ring), threading.Event(), list[State]()
+    trust = load_trust(ring)
+    picture = encoded()
+
+    def work() -> None:
+        while not stop.is_set():
+            states.append(read(sign(picture, "image/png", claims(), running).data, trust).state)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for alg in [*Algorithm] * 8:
+        create_development_signer(ring, alg=alg)
+    stop.set()
+    thread.join(20)
+    assert states
+    assert set(states) == {State.TRUSTED}

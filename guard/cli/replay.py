@@ -20,6 +20,7 @@ from guard.verification.signed import (
 )
 from provenance.errors import LedgerEntryNotFound, PictureInvalid
 from provenance.home import Home
+from provenance.ledger import Checkpoint
 from provenance.picture import read_file, write_atomically
 
 __all__ = ["document", "replay", "write_report"]
@@ -125,7 +126,11 @@ def _print_for_people(files: int, found: Sequence[Difference], *, same: bool) ->
         results.print(f"[bold red]different[/]  of {files} answers, signed by this ledger")
     for difference in found:
         where = difference.file or "conditions"
-        results.print(
-            f"  {where} {difference.field}: {difference.then} then, {difference.now} now",
-            markup=False,
-        )
+        then, now = difference.then, difference.now
+        if (where, difference.field) == ("conditions", "ledger"):
+            then, now = _entries(then), _entries(now)
+        results.print(f"  {where} {difference.field}: {then} then, {now} now", markup=False)
+
+
+def _entries(head: str | None) -> str:
+    return f"{Checkpoint.parse(head).size} entries" if head else "none"

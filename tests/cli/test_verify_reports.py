@@ -14,7 +14,7 @@ from guard.verification.signed import Conditions, SignedReport, seal, unseal
 from provenance.credential.credential import IngredientState, Step
 from provenance.errors import ProofInvalid
 from provenance.home import Home
-from provenance.ledger import LedgerKey
+from provenance.ledger import Event, LedgerKey
 from provenance.picture import decode, encode
 from provenance.verify import Verdict, verify
 from tests.cli.conftest import Wardmark
@@ -100,6 +100,19 @@ def test_files_that_moved_are_found_by_their_content(
     assert wardmark("verify", "--replay", report).code == 1
     ran = wardmark("verify", elsewhere, "--replay", report, "--json")
     assert ran.code == 0, ran.document
+
+
+def test_a_ledger_that_has_grown_is_told_and_changes_no_answer(
+    wardmark: Wardmark, report: Path, home: Path
+) -> None:
+    opened = Home.open(home)
+    opened.ledger.append([Event("note", {"about": "something else"})])
+    opened.ledger.close()
+    ran = wardmark("verify", "--replay", report)
+    assert ran.code == 0, ran.out
+    assert "the same" in ran.out
+    assert "entries then, " in ran.out
+    assert "root" not in ran.out
 
 
 def test_another_trust_list_is_another_answer(

@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 from guard.gateway import create_app
+from guard.gateway.uploads import MAX_UPLOAD_BYTES
 from guard.pipeline import ImageRequest, deliver
 from provenance.home import Home
 from tests.gateway.conftest import served
@@ -150,6 +151,23 @@ def test_without_scripts_on_a_phone(phone: Chrome, address: str, picture: Path) 
     phone.find_element(By.CSS_SELECTOR, "input[value=unsure]").click()
     phone.find_element(By.CSS_SELECTOR, "button.second").click()
     assert "Thank you" in wait_for(phone, "[role=status].sheet").text
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_who_sends_too_much_is_told_so(
+    request: pytest.FixtureRequest, address: str, tmp_path: Path, size: str
+) -> None:
+    browser: Chrome = request.getfixturevalue(size)
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        file.truncate(MAX_UPLOAD_BYTES + 2**20)
+    browser.get(f"{address}/verify")
+    browser.find_element(By.ID, "file").send_keys(str(large))
+    browser.find_element(By.CSS_SELECTOR, "#ask button").click()
+    said = "#status" if size == "desktop" else "[role=alert]"  # the phone runs no scripts
+    WebDriverWait(browser, WAIT_SECONDS).until(
+        lambda b: any("smaller" in e.text for e in b.find_elements(By.CSS_SELECTOR, said))
+    )
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])

@@ -32,6 +32,12 @@ drop.addEventListener("drop", (event) => {
 
 form.addEventListener("submit", (event) => {
   const button = form.querySelector("button");
+  const most = Number(file.dataset.most);
+  if (file.files.length > 0 && file.files[0].size > most * 1024 * 1024) {
+    event.preventDefault();
+    status.textContent = `This file has more than ${most} MB. Choose a smaller one.`;
+    return;
+  }
   if (button.getAttribute("aria-disabled") === "true") {
     event.preventDefault();
     return;

@@ -17,11 +17,11 @@ from policies.cases import Cases
 from policies.decision import Action, Obligation
 from policies.faults import model_of
 from policies.fields import FIELDS
-from policies.language import OPERATORS, OnMissing, Operator, Rule
+from policies.language import OPERATORS, OnMissing, Operator, Rule, Service
 from policies.load import MAX_DEPTH as MAX_INCLUDE_DEPTH
 from policies.load import document_of, list_policies
 from policies.source import MAX_BYTES, MAX_DEPTH, read_source
-from policies.written import MAX_INCLUDES, Changes, PolicyFile
+from policies.written import MAX_INCLUDES, Changes, Override, PolicyFile
 from provenance.home import Settings
 
 DOCS = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
@@ -78,6 +78,9 @@ def test_every_key_is_documented() -> None:
     assert set(re.findall(r"set: \{(\w+)", DOCS)) <= set(Changes.model_fields)
     named = re.findall(r"`([a-z_]+)`", keys)
     assert named == [*PolicyFile.model_fields, *Rule.model_fields]
+    keys = DOCS.split("held to the same rules. Its keys")[1].split("\n\n")[0]
+    named = [word for word in re.findall(r"`([a-z_]+)`", keys) if word != "serves"]
+    assert named == [*Override.model_fields, *Service.model_fields]
 
 
 @pytest.mark.parametrize(

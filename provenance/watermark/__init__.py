@@ -1,5 +1,7 @@
 """Invisible marks: a payload in the pixels, written and found by interchangeable schemes."""
 
+from collections.abc import Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from provenance.errors import MarkInvalid
@@ -20,8 +22,12 @@ DEFAULT_SCHEME: Final = "dwtDctSvd"
 SCHEMES: Final = ("dwtDctSvd", "dwtDct", "rivaGan")
 
 
-def load_scheme(name: str = DEFAULT_SCHEME) -> Scheme:
-    """The scheme of that name; MarkInvalid if there is none."""
+def load_scheme(name: str = DEFAULT_SCHEME, *, keys: Sequence[bytes] = ()) -> Scheme:
+    """The scheme of that name; MarkInvalid if there is none.
+
+    ``keys``: of a deployment (keys.py), for the schemes that have keys: the first marks, all are
+    looked for. Without, the public key is taken, by which everybody can read and write marks.
+    """
     if name in ("dwtDct", "dwtDctSvd"):
         from provenance.watermark import dwt
 

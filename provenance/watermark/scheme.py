@@ -14,10 +14,12 @@ FALSE_POSITIVE_LIMIT: Final = 1e-6
 
 
 class Geometry(Frozen):
-    """How the marked picture was turned since: scale 1.0, rotation 0.0 and no flip is as made.
+    """How the mark lies on the picture: scale 1.0, rotation 0.0 and no flip is as made.
 
-    ``scale`` is the picture's present size over its size when marked; ``rotation`` in degrees,
-    counter-clockwise; ``flipped`` left to right, before the rotation.
+    ``scale`` is the mark's size over its size on a whole picture of this area: 1.0 however the
+    whole picture was resized, 1.41 where half of it was cut away, below 1.0 where a border was
+    added. ``rotation`` in degrees, counter-clockwise; ``flipped`` left to right, before the
+    rotation.
     """
 
     scale: float = Field(default=1.0, gt=0.0)

@@ -1,0 +1,89 @@
+"""The error-correcting code: 64 bits of payload and a keyed check of 32, in 384 signs.
+
+A convolutional code of rate 1/4 and constraint length 13, bent into a ring (tail-biting), so that
+no bit is spent on its ends. Decoded by the Viterbi algorithm from soft values: with 2.7 times the
+noise's variance of energy for each of the 96 bits, 97 in 100 words come back whole. Generators:
+Proakis, Digital Communications, table 8.2-3.
+
+The check is the first half of an HMAC, so that to any reader without the key, and in any picture
+without a mark, a decoded word passes it with probability 2^-32.
+"""
+
+import hashlib
+import hmac
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+PAYLOAD_BYTES: Final = 8
+CHECK_BYTES: Final = 4
+
+_BITS: Final = 8 * (PAYLOAD_BYTES + CHECK_BYTES)
+_MEMORY: Final = 12  # bits that an output depends on, besides the newest
+_GENERATORS: Final = (0o11145, 0o12477, 0o15537, 0o16727)
+_STATES: Final = 1 << _MEMORY
+_HALF: Final = _STATES // 2
+_OVERLAP: Final = 48  # steps that the decoder goes round again on either side, to close the ring
+
+CODE_LENGTH: Final = _BITS * len(_GENERATORS)
+
+Signs = NDArray[np.float32]
+
+
+def encode(payload: bytes, key: bytes) -> Signs:
+    """(CODE_LENGTH,) of -1 and 1 for a payload of PAYLOAD_BYTES."""
+    bits = np.unpackbits(np.frombuffer(payload + _check(payload, key), dtype=np.uint8))
+    ages = np.arange(_MEMORY + 1)
+    past = np.stack([np.roll(bits, age) for age in ages])  # a ring: the first bits follow the last
+    taps = np.array(_GENERATORS)[:, None] >> (_MEMORY - ages) & 1
+    return (1 - 2 * (taps @ past % 2)).T.reshape(-1).astype(np.float32)
+
+
+def decode(soft: NDArray[np.float64], key: bytes) -> bytes | None:
+    """The payload whose signs agree best with ``soft`` (CODE_LENGTH,); None if its check fails."""
+    word = np.packbits(_likeliest(soft)).tobytes()
+    payload, check = word[:PAYLOAD_BYTES], word[PAYLOAD_BYTES:]
+    return payload if hmac.compare_digest(check, _check(payload, key)) else None
+
+
+def _check(payload: bytes, key: bytes) -> bytes:
+    return hmac.digest(key, b"lattice check" + payload, hashlib.sha256)[:CHECK_BYTES]
+
+
+def _parity(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.bitwise_count(numbers).astype(np.int64) & 1
+
+
+_OUTPUTS: Final[Signs] = np.stack(
+    [1 - 2 * _parity(np.arange(0, _STATES, 2) & generator) for generator in _GENERATORS], axis=-1
+).astype(np.float32)
+"""(_HALF, 4): what each even state puts out when a 0 comes in. All generators tap the newest and
+the oldest bit, so a 1 that comes in, and the odd state, only turn all four signs."""
+
+
+def _likeliest(soft: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """(_BITS,) of the word nearest to ``soft``.
+
+    State: the last _MEMORY bits, the newest on top. States n and n + _HALF have the same two
+    predecessors, 2n and 2n + 1.
+    """
+    branches = soft.reshape(_BITS, -1).astype(np.float32) @ _OUTPUTS.T
+    order = np.arange(-_OVERLAP, _BITS + _OVERLAP) % _BITS
+    metric, after = np.zeros(_STATES, np.float32), np.empty(_STATES, np.float32)
+    from_odd = np.empty((len(order), _STATES), np.bool_)
+    even_path, odd_path = np.empty(_HALF, np.float32), np.empty(_HALF, np.float32)
+    for step, position in enumerate(order):
+        even, odd, branch = metric[0::2], metric[1::2], branches[position]
+        for new, sign in ((slice(None, _HALF), branch), (slice(_HALF, None), -branch)):
+            np.add(even, sign, out=even_path)
+            np.subtract(odd, sign, out=odd_path)
+            np.greater(odd_path, even_path, out=from_odd[step, new])
+            np.maximum(even_path, odd_path, out=after[new])
+        metric, after = after, metric
+    bits = np.empty(len(order), np.uint8)
+    state = int(metric.argmax())
+    for step in range(len(order) - 1, -1, -1):
+        bits[step] = state >> (_MEMORY - 1)
+        state = (state << 1) % _STATES | int(from_odd[step, state])
+    return bits[_OVERLAP : _OVERLAP + _BITS]

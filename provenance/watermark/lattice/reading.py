@@ -1,0 +1,130 @@
+"""Reading a folded tile: where the pilots lie, what the data says, and how sure that is."""
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance.watermark.lattice.carrier import TILE, Carrier, Spectrum, Waves
+from provenance.watermark.lattice.code import CHECK_BYTES, decode
+
+ORIENTATIONS: Final = 8  # four quarter turns, each as it is or mirrored
+
+_RINGS: Final = 5  # in which the pilots tell how much of the mark is left
+_LEAST_WEIGHT: Final = 0.02
+
+_BACKWARDS: Final = -np.arange(TILE) % TILE
+
+
+class Sighting(NamedTuple):
+    """The best place for a carrier in a folded tile.
+
+    ``score``: agreement of the pilots in standard deviations of what an unmarked picture gives.
+    ``orientation``: quarter turns in its low two bits, 4 for mirrored. ``shift``: (rows, columns).
+    ``waves`` (n,): what was read, each wave at most 1, before the shift is taken out.
+    """
+
+    score: float
+    orientation: int
+    shift: tuple[float, float]
+    waves: Waves
+
+
+def turned(spectrum: Spectrum, orientation: int) -> Spectrum:
+    """The spectrum of a tile that is mirrored left to right if ``orientation`` says so, then
+    turned counter-clockwise by quarters. Shifts come out as they may."""
+    if orientation & 4:
+        spectrum = spectrum[:, _BACKWARDS]
+    for _ in range(orientation & 3):
+        spectrum = spectrum.T[_BACKWARDS, :]
+    return spectrum
+
+
+def turned_back(orientation: int, right: float, down: float) -> tuple[float, float]:
+    """A step in the turned tile, in the coordinates that it had before."""
+    for _ in range(orientation & 3):
+        right, down = -down, right
+    return (-right if orientation & 4 else right), down
+
+
+def sight(carrier: Carrier, folded: NDArray[np.float32]) -> Sighting:
+    """The best of all orientations and shifts."""
+    from scipy import fft
+
+    spectrum = fft.fft2(folded)
+    best = None
+    for orientation in range(ORIENTATIONS):
+        waves = bounded(carrier.waves(turned(spectrum, orientation)))
+        surface = agreement(carrier, waves)
+        highest = float(surface.max())
+        if best is None or highest > best[0]:
+            best = highest, orientation, surface, waves
+    assert best is not None  # noqa: S101 - there are eight orientations
+    score, orientation, surface, waves = best
+    row, column = np.unravel_index(int(surface.argmax()), surface.shape)
+    return Sighting(score, orientation, summit(surface, int(row), int(column)), waves)
+
+
+def bounded(waves: Waves) -> Waves:
+    """Each wave's phase, and of its strength only whether it is more or less than usual."""
+    strength = np.abs(waves)
+    usual = float(np.median(strength))
+    return waves / (strength + max(usual, 1e-9))
+
+
+def agreement(carrier: Carrier, waves: Waves) -> NDArray[np.float32]:
+    """(TILE, TILE): for each shift the pilots' sum, in its standard deviations.
+
+    A key's phases are independent of a picture that it did not mark, so each sum is one of m terms
+    |v| cos(uniform), whose variance is sum |v|^2 / 2 and whose tail is below exp(-score^2 / 2):
+    the moment generating function of each term, I0(t |v|), is below exp(t^2 |v|^2 / 4).
+    """
+    pilots = waves[: carrier.pilots]
+    deviation = math.sqrt(float((np.abs(pilots) ** 2).sum()) / 2.0)
+    surface: NDArray[np.float32] = carrier.surface(pilots) / np.float32(max(deviation, 1e-9))
+    return surface
+
+
+def summit(surface: NDArray[np.float32], row: int, column: int) -> tuple[float, float]:
+    """The place of a maximum between the samples, by a parabola each way; the tile is a ring."""
+    height, width = surface.shape
+    here = float(surface[row, column])
+    above, below = surface[(row - 1) % height, column], surface[(row + 1) % height, column]
+    left, right = surface[row, (column - 1) % width], surface[row, (column + 1) % width]
+    return row + _vertex(above, here, below), column + _vertex(left, here, right)
+
+
+def _vertex(before: float, here: float, after: float) -> float:
+    bend = before - 2.0 * here + after
+    return 0.0 if bend == 0.0 else float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))
+
+
+def payload_at(carrier: Carrier, sighting: Sighting, key: bytes) -> bytes | None:
+    """What the data waves say there; None if its check fails.
+
+    Waves of one ring count by what the ring's pilots kept of the mark over what they kept of noise.
+    """
+    down, right = sighting.shift
+    place = (carrier.rows * down + carrier.columns * right) * (2j * np.pi / TILE)
+    waves = sighting.waves * np.exp(place)
+    pilots, data = waves[: carrier.pilots], waves[carrier.pilots :]
+    edges = np.linspace(carrier.radius.min(), carrier.radius.max() + 0.1, _RINGS + 1)
+    ring = np.digitize(carrier.radius, edges[1:-1])
+    members = np.maximum(np.bincount(ring[: carrier.pilots], minlength=_RINGS), 1)
+    kept = np.bincount(ring[: carrier.pilots], weights=pilots.real, minlength=_RINGS) / members
+    power = (
+        np.bincount(ring[: carrier.pilots], weights=np.abs(pilots) ** 2, minlength=_RINGS) / members
+    )
+    signal = np.maximum(kept, 0.0)
+    weight = np.maximum(signal, _LEAST_WEIGHT) / np.maximum(power - signal**2, 0.05)
+    return decode(carrier.soft(data * weight[ring[carrier.pilots :]]), key)
+
+
+def false_positive_bound(score: float, sightings: int, decodings: float) -> float:
+    """How likely a picture without a mark of this key shows a score this high in any of so many
+    ``sightings``, and passes the check in any of so many ``decodings``: pilots, data and check
+    depend on independent parts of the key."""
+    places = ORIENTATIONS * TILE * TILE * sightings
+    seen = min(1.0, places * math.exp(-score * score / 2.0))
+    return seen * min(1.0, decodings * 2.0 ** (-8 * CHECK_BYTES))

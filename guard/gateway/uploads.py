@@ -14,7 +14,6 @@ from provenance.errors import PictureTooLarge
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 FRAME_BYTES = 64 * 1024  # of a form beside its file
 MAX_FIELDS = 8
-MOST_DROPPED = 64 * 1024 * 1024  # bytes; as much as the application lets in (app.MAX_BODY_BYTES)
 
 
 class Sent(NamedTuple):
@@ -100,17 +99,10 @@ async def _body(request: Request) -> bytes:
 
 
 async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
-    """The body as it comes, at most ``most`` bytes. A length that nobody declared is counted.
-
-    What is too much is read and dropped, up to a point: a browser that is answered while it still
-    sends shows that the connection broke, and not why.
-    """
+    """The body as it comes; a length that nobody declared is counted."""
     got = 0
     async for chunk in request.stream():
         got += len(chunk)
-        if got <= most:
-            yield chunk
-        elif got > MOST_DROPPED:
-            break
-    if got > most:
-        raise PictureTooLarge(f"the request has more than {most:,} bytes; send a smaller one")
+        if got > most:
+            raise PictureTooLarge(f"the request has more than {most:,} bytes; send a smaller one")
+        yield chunk

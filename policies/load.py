@@ -28,7 +28,7 @@ def load_policy(name_or_path: str | Path) -> Policy:
 def load_effective(name_or_path: str | Path) -> Effective:
     """The same with its history: what it includes, and where each rule comes from."""
     path = policy_path(name_or_path)
-    return _joined(read_file(path), path, (path.resolve(),))
+    return _joined(read_file(path), path, (path.resolve(),), {})
 
 
 def list_policies() -> tuple[Policy, ...]:
@@ -80,18 +80,24 @@ def document_of(source: Source) -> PolicyDocument:
 
     Raises PolicyInvalid with every fault and its place.
     """
-    return _joined(source, None, ()).document
+    return _joined(source, None, (), {}).document
 
 
-def _joined(source: Source, here: Path | None, above: tuple[Path, ...]) -> Effective:
-    """``here``: the file; ``above``: the files that are being read, outermost first."""
+def _joined(
+    source: Source, here: Path | None, above: tuple[Path, ...], known: dict[Path, Effective]
+) -> Effective:
+    """``here``: the file; ``above``: the files that are being read, outermost first; ``known``:
+    those that were read, each of them once however often it is included."""
     file = model_of(PolicyFile, source)
     folder = here.parent if here else None
     includes, problems = [], []
     for position, name in enumerate(file.includes):
         try:
             path = _included(name, folder, above)
-            includes.append(_joined(read_file(path), path, (*above, path.resolve())))
+            real = path.resolve()
+            if real not in known:
+                known[real] = _joined(read_file(path), path, (*above, real), known)
+            includes.append(known[real])
         except (PolicyInvalid, PolicyNotFound) as error:
             place = source.place(("includes", position))
             problems.append(Problem(*place, f"{name!r} cannot be included: {error}"))

@@ -1,5 +1,6 @@
 """Policies made of several files: in a stated order, and never weaker in silence."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,17 @@ def test_a_tower_of_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyInvalid, match="more than 8 deep"):
         load_policy(path)
     assert ids(load_policy(tmp_path / "f7.yaml")) == ["only"]
+
+
+def test_a_file_is_read_once_however_often_it_is_included(tmp_path: Path) -> None:
+    """Seven storeys of eight files, each including the whole storey below: 8^7 ways down."""
+    storeys = [[named(f"s{n}-{m}", rule(CODE, id=f"r{n}-{m}")) for m in range(8)] for n in range(7)]
+    for below, storey in pairwise(storeys):
+        for one in storey:
+            one["includes"] = [f"{lower['name']}.yaml" for lower in below]
+    top = named("top", includes=[f"{one['name']}.yaml" for one in storeys[-1]])
+    path = write(tmp_path, *(one for storey in storeys for one in storey), top)
+    assert len(ids(load_policy(path))) == 7 * 8
 
 
 def test_a_fault_in_an_included_file_is_told_with_both_places(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from guard.pipeline import Pipeline, Provenance
 from policies.candidate import Candidate
 from policies.load import load_policy
 from provenance.home import Home, Settings
-from provenance.watermark import DEFAULT_SCHEME, load_scheme
 
 DEFAULT_POLICY = "default"
 
@@ -26,7 +25,7 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
         image_assessor=image_assessor,
         policy=load_policy(policy or home.settings.policy),
         provenance=Provenance(
-            scheme=load_scheme(DEFAULT_SCHEME),
+            scheme=home.scheme(),
             signer=home.signer,
             ledger=home.ledger,
             settings=home.settings,

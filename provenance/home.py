@@ -44,7 +44,10 @@ from provenance.ledger.forgetting import KeyStore, Subjects
 from provenance.ledger.key import verifier_path
 from provenance.ledger.retention import load_plan
 from provenance.verify import Sources
+from provenance.verify.sources import default_schemes
+from provenance.watermark import DEFAULT_SCHEME, Scheme, load_scheme
 from provenance.watermark.keys import MarkKey, create_mark_keys, load_mark_keys
+from provenance.watermark.onnx_pair import OnnxPair, OnnxPairScheme
 
 SETTINGS_FILE = "wardmark.toml"
 LEDGER_FILE = "ledger.db"
@@ -77,6 +80,10 @@ subject_keys = ""
 
 # How long sealed data stays readable (docs/forgetting.md); empty means the shipped plan.
 retention = ""
+
+# The watermark scheme that marks pictures; empty means the default. Schemes with weights of your
+# own are declared as [[schemes]] at the end of this file (docs/watermark.md).
+scheme = ""
 
 # Lists of known content (docs/image-guard.md gives the form); relative to this folder.
 known_content = []
@@ -119,6 +126,8 @@ class Settings(Frozen):
     subject_keys: str = ""
     retention: str = ""
     known_content: tuple[Path, ...] = ()
+    scheme: str = ""
+    schemes: tuple[OnnxPair, ...] = ()
     time_stamps: StampSettings = StampSettings()
     signer: SignerSettings = SignerSettings()
     data_sets: tuple[CoreDataSet, ...] = ()
@@ -273,6 +282,24 @@ class Home:
         plan = load_plan(self.path / named) if named else load_plan()
         return Subjects(self.ledger, keys, self.commitment_key, plan)
 
+    def scheme(self, name: str = "") -> Scheme:
+        """The watermark scheme of that name, under this home's keys; by default the one that marks
+        here. Raises MarkInvalid, MarkKeyInvalid, and ProvenanceUnavailable where the weights of a
+        declared scheme are not those that were declared."""
+        wanted = name or self.settings.scheme or DEFAULT_SCHEME
+        declared = next((d for d in self.settings.schemes if d.name == wanted), None)
+        keys = [key.key for key in self.mark_keys]
+        if declared is not None:
+            return OnnxPairScheme(declared, self.path, keys)
+        return load_scheme(wanted, keys=keys)
+
     def sources(self) -> Sources:
-        """What ``verify`` may believe and ask here: this home's development CA and its ledger."""
-        return Sources(trust=load_trust(self.path / KEYS_FOLDER), ledger=self.ledger)
+        """What ``verify`` may believe and ask here: this home's development CA, its ledger, its
+        keys of marks and the schemes that it declares."""
+        keys = [key.key for key in self.mark_keys]
+        declared = tuple(self.scheme(pair.name) for pair in self.settings.schemes)
+        return Sources(
+            trust=load_trust(self.path / KEYS_FOLDER),
+            ledger=self.ledger,
+            schemes=(*default_schemes(keys), *declared),
+        )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from guard.cli.options import JsonOption
+from guard.cli.options import JsonOption, home_if_any
 from guard.cli.output import print_json, results, say
 from guard.cli.paths import check_writable, format_of
 from provenance.credential.container import find_store
@@ -16,20 +16,25 @@ from provenance.watermark import DEFAULT_SCHEME, SCHEMES, Scheme, load_scheme
 
 NOT_FOUND = 1
 
-SchemeOption = Annotated[str, typer.Option("--scheme", help="dwtDctSvd, dwtDct or rivaGan.")]
+SCHEME_HELP = f"{', '.join(SCHEMES)}, or one that the home declares."
 
 
 def mark(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     payload: Annotated[
         str | None, typer.Option(help="Hexadecimal; drawn at random where none is given.")
     ] = None,
-    scheme: SchemeOption = DEFAULT_SCHEME,
+    scheme: Annotated[str | None, typer.Option("--scheme", help=SCHEME_HELP)] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write an invisible mark into a picture."""
-    marker = load_scheme(scheme)
+    """Write an invisible mark into a picture, under the keys of the home if there is one.
+
+    Without a home, a mark is under the public key: everybody can read it, and write the like.
+    """
+    home = home_if_any(context, None)
+    marker = home.scheme(scheme or "") if home else load_scheme(scheme or DEFAULT_SCHEME)
     value = _payload(payload, marker)
     picture_format = format_of(output)
     check_writable(output)
@@ -50,14 +55,18 @@ def mark(
 
 
 def detect(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A picture.")],
     scheme: Annotated[
-        str | None, typer.Option("--scheme", help="One scheme; all of them by default.")
+        str | None, typer.Option("--scheme", help=f"{SCHEME_HELP} All of them by default.")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Look for an invisible mark. Exit code 1 where there is none."""
-    schemes = [load_scheme(name) for name in ([scheme] if scheme else SCHEMES)]
+    home = home_if_any(context, None)
+    declared = [pair.name for pair in home.settings.schemes] if home else []
+    names = [scheme] if scheme else [*SCHEMES, *declared]
+    schemes = [home.scheme(name) if home else load_scheme(name) for name in names]
     pixels = decode(read_file(file)).pixels
     found = next((seen for each in schemes if (seen := each.detect(pixels)) is not None), None)
     if as_json:
@@ -68,8 +77,9 @@ def detect(
         results.print(f"{file}: no mark found; that says nothing on where it comes from")
     else:
         whose = f", the fixed mark of {found.known_as}" if found.known_as else ""
+        key = f", key {found.key_id}" if found.key_id else ""
         results.print(
-            f"{file}: {found.scheme} {found.payload.hex()}{whose}"
+            f"{file}: {found.scheme} {found.payload.hex()}{whose}{key}"
             f" (false-positive probability {found.false_positive_probability:.1g})"
         )
     return 0 if found else NOT_FOUND

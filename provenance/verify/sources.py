@@ -1,5 +1,6 @@
 """What ``verify`` may ask."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from provenance.record import Record
 from provenance.verify.resolver import Resolver
 from provenance.watermark import Scheme, load_scheme
 
-DEFAULT_SCHEMES = ("dwtDctSvd", "dwtDct")  # rivaGan needs weights and half a second
+DEFAULT_SCHEMES = ("lattice", "dwtDctSvd", "dwtDct")  # rivaGan needs weights and half a second
 
 
 class RecordSource(Protocol):
@@ -31,9 +32,9 @@ class RecordSource(Protocol):
     def checkpoint(self) -> Checkpoint: ...
 
 
-def default_schemes() -> tuple[Scheme, ...]:
-    """The schemes that are tried when none are named."""
-    return tuple(load_scheme(name) for name in DEFAULT_SCHEMES)
+def default_schemes(keys: Sequence[bytes] = ()) -> tuple[Scheme, ...]:
+    """The schemes that are tried when none are named, under a deployment's ``keys`` of marks."""
+    return tuple(load_scheme(name, keys=keys) for name in DEFAULT_SCHEMES)
 
 
 @dataclass(frozen=True)

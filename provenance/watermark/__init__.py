@@ -1,7 +1,6 @@
 """Invisible marks: a payload in the pixels, written and found by interchangeable schemes."""
 
 from collections.abc import Sequence
-from collections.abc import Sequence
 from typing import Final
 
 from provenance.errors import MarkInvalid
@@ -19,7 +18,7 @@ __all__ = [
 
 DEFAULT_SCHEME: Final = "dwtDctSvd"
 
-SCHEMES: Final = ("dwtDctSvd", "dwtDct", "rivaGan")
+SCHEMES: Final = ("lattice", "dwtDctSvd", "dwtDct", "rivaGan")
 
 
 def load_scheme(name: str = DEFAULT_SCHEME, *, keys: Sequence[bytes] = ()) -> Scheme:
@@ -28,6 +27,10 @@ def load_scheme(name: str = DEFAULT_SCHEME, *, keys: Sequence[bytes] = ()) -> Sc
     ``keys``: of a deployment (keys.py), for the schemes that have keys: the first marks, all are
     looked for. Without, the public key is taken, by which everybody can read and write marks.
     """
+    if name == "lattice":
+        from provenance.watermark.lattice import PUBLIC_KEY, Lattice
+
+        return Lattice(tuple(keys) or (PUBLIC_KEY,))
     if name in ("dwtDct", "dwtDctSvd"):
         from provenance.watermark import dwt
 

@@ -86,7 +86,8 @@ class RivaGan:
     def margins(self, image: Pixels) -> NDArray[np.float32]:
         """(32,) how far the decoder's outputs lie above the threshold: positive is a 1."""
         outputs = _session("rivagan_decoder.onnx").run(None, {"frame": _frame(image)})
-        return np.asarray(outputs[0], dtype=np.float32)[0] - np.float32(THRESHOLD)
+        margins: NDArray[np.float32] = np.asarray(outputs[0], np.float32)[0] - THRESHOLD
+        return margins
 
 
 def _frame(image: Pixels) -> NDArray[np.float32]:

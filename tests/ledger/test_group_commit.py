@@ -1,5 +1,7 @@
 """Threads that append at once share transactions, and none of them pays for another's mistake."""
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +12,7 @@ from sqlalchemy import create_engine, text
 from policies.errors import WardmarkError
 from provenance.errors import EventConflict, LedgerUnavailable
 from provenance.ledger import Entry, Event, Ledger
-from provenance.ledger.sequencer import _Ticket
+from provenance.ledger.sequencer import _Served, _Ticket
 
 THREADS = 12
 
@@ -53,6 +55,27 @@ def test_those_that_wait_together_are_written_together(ledger: Ledger, url: str)
         assert connection.execute(text("SELECT count(*) FROM checkpoint")).scalar() == 1
     engine.dispose()
     assert ledger.verify().ok
+
+
+def test_who_was_served_just_now_and_comes_again_is_waited_for(ledger: Ledger) -> None:
+    sequencer = ledger._sequencer
+    assert sequencer
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        threads = frozenset(pool.submit(threading.get_ident).result() for pool in (one, other))
+        sequencer._served = _Served(threads, time.monotonic() + 60, took=240)
+        first = one.submit(ledger.append, [Event("test", {"n": 1})])
+        while not sequencer._waiting:
+            time.sleep(0.001)
+        second = other.submit(ledger.append, [Event("test", {"n": 2})])
+        assert {first.result()[0].index, second.result()[0].index} == {0, 1}
+    assert ledger.verify().checkpoints == 1
+
+
+def test_who_was_served_long_ago_is_not_waited_for(ledger: Ledger) -> None:
+    sequencer = ledger._sequencer
+    assert sequencer
+    sequencer._served = _Served(frozenset({0}), time.monotonic() - 3_600, took=1_800)
+    assert ledger.append([Event("test", {})])[0].index == 0  # in less than seven minutes
 
 
 def test_each_gets_its_own_entries_in_its_own_order(ledger: Ledger) -> None:

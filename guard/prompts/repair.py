@@ -129,9 +129,11 @@ def _cut_in_two(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
             continue
         if len(first) == 1 and vocabulary.knows(second):
             continue
-        if len(whole) < _MIN_JOINED or not vocabulary.knows(whole):
+        both = vocabulary.knows(first) and vocabulary.knows(second)
+        is_one = vocabulary.knows(whole) or (not both and is_inflected(whole, vocabulary))
+        if len(whole) < _MIN_JOINED or not is_one:
             continue
-        if vocabulary.knows(first) and vocabulary.knows(second):
+        if both:
             apart = vocabulary.log_probability(first) + vocabulary.log_probability(second)
             if vocabulary.log_probability(whole) - apart < _MIN_GAIN:
                 continue

@@ -24,6 +24,7 @@ _MIN_COUNTED = 4  # letters of a word in leet that could also be a number with a
 _MAX_DOUBLED = 14  # runs of a letter in a word
 _MAX_KEPT = 3  # of them that are meant to be two letters
 _STRETCHED = 3  # letters repeated in a token from which it is no word as it stands
+_LONGEST = 24  # letters of such a token; longer ones are words that were glued
 _MIN_JOINED = 4  # letters of a word, for a token with separators to be words already
 _SLIPS = range(5, 17)  # letters of a word in which a slip is looked for
 _LIKELY = -10.0  # log probability of a word that a slip is believed to have meant
@@ -96,11 +97,14 @@ def respelt(
         inflected = (each for each in spellings if is_inflected(each, vocabulary))
         nearer = 2 * len(bare) >= len(token) and any(c in "0123456789@$" for c in token)
         return next(inflected, spellings[0] if nearer else None)
-    for word in chain(unstretched(bare), unstretched(_NOT_LETTERS.sub("", brief))):
-        if word != token and len(word) > 1 and is_word(word, vocabulary):
-            return word
-    if len(_REPEATED.findall(bare)) >= _STRETCHED:
-        return _REPEATED.sub(r"\1", token)
+    meant = [*unstretched(bare), *unstretched(_NOT_LETTERS.sub("", brief))]
+    others = [word for word in dict.fromkeys(meant) if word != token and len(word) > 1]
+    better = _likeliest(others, vocabulary)
+    if better is not None:
+        return better
+    if len(bare) <= _LONGEST and len(_REPEATED.findall(bare)) >= _STRETCHED:
+        inflected = (word for word in others if is_inflected(word, vocabulary))
+        return next(inflected, _REPEATED.sub(r"\1", token))
     if _MASKED.fullmatch(token):
         gaps = (_ALPHABET if c in "*#" else c for c in token)
         return _likeliest(map("".join, product(*gaps)), vocabulary)

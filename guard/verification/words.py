@@ -84,6 +84,15 @@ SIGN_WORDS: dict[Sign, str] = {
     "missing": "not there",
 }
 
+BLAMED = {
+    "transplanted-mark": ("watermark", "fingerprint"),
+    "mark-mismatch": ("watermark", "credential"),
+    "record-mismatch": ("fingerprint",),
+    "re-signed": ("credential",),
+}
+"""Whom a contradiction speaks against, where that is not simply the two layers that were compared:
+the record of another picture is a good record."""
+
 RELATIONSHIPS = {
     "parentOf": "edited from this picture",
     "componentOf": "this picture was put into it",
@@ -116,7 +125,17 @@ def layers(report: Report, *, ledger_asked: bool = True) -> tuple[Layer, ...]:
     """The four layers, in the order in which a person meets them."""
     alone = (_credential(report), _watermark(report))
     compared = (_fingerprint(report), _record(report))
-    return (*alone, *(compared if ledger_asked else map(_not_asked, compared)))
+    told = (*alone, *(compared if ledger_asked else map(_not_asked, compared)))
+    return tuple(_contradicted(layer, report) for layer in told)
+
+
+def _contradicted(layer: Layer, report: Report) -> Layer:
+    """The layer, with what speaks against it."""
+    for said in report.agreement:
+        blamed = BLAMED.get(said.name or "", said.between)
+        if said.contradicts and layer.name in blamed and layer.sign != "against":
+            return layer._replace(sign="against", found=f"{layer.found} But {said.detail}.")
+    return layer
 
 
 def _not_asked(layer: Layer) -> Layer:
@@ -160,15 +179,8 @@ def odds(probability: float) -> str:
     return f"in about one case in {round(cases / size) * size:,}"
 
 
-def _against(report: Report, layer: str) -> bool:
-    return any(a.contradicts and layer in a.between for a in report.agreement)
-
-
 def _credential(report: Report) -> Layer:
-    credential = report.credential
     sign, found, sure = _credential_words(report)
-    if _against(report, "credential") and credential.state is not State.ABSENT:
-        sign = "against"
     return Layer(
         name="credential",
         title="Signed statement in the file",
@@ -258,7 +270,7 @@ def _watermark(report: Report) -> Layer:
         title="Hidden mark in the picture",
         what="A pattern too faint to see, woven into the picture itself. It usually survives "
         "sharing, saving and screenshots.",
-        sign="against" if mark.found and _against(report, "watermark") else sign,
+        sign=sign,
         found=found,
         sure=sure,
     )
@@ -283,14 +295,6 @@ def _fingerprint(report: Report) -> Layer:
     else:
         found = "No picture on record looks like it."
         sure = "Only the pictures on record here were compared, not those of the internet."
-    if _against(report, "fingerprint"):
-        sign = "against"
-        found = next(
-            f"{a.detail[:1].upper()}{a.detail[1:]}."
-            for a in report.agreement
-            if a.contradicts and "fingerprint" in a.between
-        )
-        sure = "Two pictures that are the same never look this different to this method."
     return Layer(
         name="fingerprint",
         title="What the picture looks like",
@@ -325,7 +329,7 @@ def _record(report: Report) -> Layer:
         title="Record of when it was made",
         what="A log of every picture made here, in which nothing can be changed or removed without "
         "it being noticed.",
-        sign="against" if record.found and _against(report, "record") else sign,
+        sign=sign,
         found=found,
         sure=sure,
     )

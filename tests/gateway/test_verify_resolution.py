@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ from guard.cli import run
 from guard.gateway import create_app
 from guard.pipeline import ImageRequest, deliver
 from guard.verification.batch import Asked
+from guard.verification.page import Item, render, view
 from guard.verification.repository import PDQ
 from provenance.credential import check_store, read
 from provenance.credential.container import find_store
@@ -212,6 +214,8 @@ def test_our_own_client_recovers_a_copy_through_our_own_server(
     found = asked(str(client.base_url))
     assert [item.state for item in found.resolution] == [State.TRUSTED]
     assert found.verdict is Verdict.RECOVERED, found.summary
+    page = render([Item("copy.jpg", view(found, ledger_asked=False), None)], datetime.now(UTC))
+    assert "What other services keep" in page
 
 
 def test_the_command_line_asks_a_resolver_where_one_is_named(

@@ -10,6 +10,7 @@ from guard.verification.page import Item, environment, render, view
 from provenance.credential.credential import Credential, Integrity, State
 from provenance.picture import decode, encode
 from provenance.verify import Report, Verdict, verify
+from provenance.verify.report import differs
 from tests.support.core import textured_picture
 
 
@@ -33,6 +34,28 @@ def test_no_answer_says_that_a_picture_is_not_by_ai_or_is_true(verdict: Verdict)
     said = " ".join(words.ANSWERS[verdict][1:]).lower()
     assert not re.search(r"(is|was) not (made|generated|created)|is real|authentic|genuine", said)
     assert (words.ANSWERS[verdict].sign == "holds") == verdict.answers
+
+
+@pytest.mark.parametrize(
+    ("name", "between", "blamed"),
+    [
+        ("transplanted-mark", ("fingerprint", "record"), {"watermark", "fingerprint"}),
+        ("mark-mismatch", ("credential", "watermark"), {"watermark", "credential"}),
+        ("record-mismatch", ("fingerprint", "record"), {"fingerprint"}),
+        ("re-signed", ("credential", "record"), {"credential"}),
+        ("record-not-proved", ("record", "ledger"), {"record"}),
+        ("swapped-manifest", ("credential", "file"), {"credential"}),
+        ("a name that is new", ("credential", "record"), {"credential", "record"}),
+    ],
+)
+def test_a_contradiction_is_told_at_the_layers_that_it_speaks_against(
+    nothing: Report, name: str, between: tuple[str, str], blamed: set[str]
+) -> None:
+    said = differs(between, name, "this is how it differs", contradicts=True)
+    found = nothing.model_copy(update={"agreement": (said,), "verdict": Verdict.CONTRADICTED})
+    against = {layer.name: layer.found for layer in words.layers(found) if layer.sign == "against"}
+    assert set(against) == blamed
+    assert all("this is how it differs" in text for text in against.values())
 
 
 def test_without_a_ledger_nothing_is_said_of_records(nothing: Report) -> None:

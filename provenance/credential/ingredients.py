@@ -17,7 +17,8 @@ from provenance.credential.container import find_store, holds_stores
 from provenance.credential.engine import context
 from provenance.credential.reader import Malformed, Reading, open_store
 from provenance.credential.reader.jumbf import Superbox
-from provenance.credential.writer import bmff, boxes, tiff
+from provenance.credential.writer import bmff, boxes
+from provenance.credential.writer.containers import MP4
 from provenance.errors import PictureInvalid
 from provenance.keys.chain import NO_ANCHOR, OUT_OF_TIME, REVOKED, WRONG_PURPOSE, check_chain
 from provenance.keys.trust import TrustAnchors
@@ -130,8 +131,7 @@ def _store_of(data: bytes, kind: str) -> bytes | None:
                 " take them out first if that is what you want"
             )
         return found.store if found else None
-    readers = {"image/avif": bmff.store, "image/tiff": tiff.store}
-    return readers[kind](data) if kind in readers else None
+    return bmff.store(data) if kind == MP4 else None
 
 
 def _validated(

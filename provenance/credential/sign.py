@@ -28,7 +28,6 @@ from provenance.keys.signer import Signer
 from provenance.ledger.bundle import LABEL as LEDGER
 from provenance.ledger.bundle import Bundle
 from provenance.ledger.bundle import assertion as ledger_assertion
-from provenance.picture import media_type as media_type_of
 
 THUMBNAIL = "c2pa.thumbnail.claim"
 
@@ -82,7 +81,7 @@ def sign(
     attached: Attachments = NOTHING,
     stamper: Stamper | None = None,
 ) -> Signed:
-    """Put a credential that states ``claims`` into an encoded PNG, JPEG, WebP, TIFF or AVIF.
+    """Put a credential that states ``claims`` into an encoded PNG, JPEG, WebP, TIFF, AVIF or MP4.
 
     The pixels are not touched. Raises PictureInvalid when ``data`` is not of ``media_type``, is
     damaged, or carries a credential and is not among the ingredients (a second signature would drop
@@ -109,9 +108,7 @@ def sign_statements(
     """As ``sign``, for statements of any kind. ``name``: of the manifest, else one is drawn."""
     if isinstance(signer, RingSigner):  # which may change at any time
         signer = signer.current()
-    container = container_of(media_type)
-    if media_type_of(data) != media_type:
-        raise PictureInvalid(f"these bytes are not of the kind {media_type}")
+    container = container_of(data, media_type)
     if not attached.has_parent and holds_credential(data, media_type):
         raise PictureInvalid(
             "this picture already carries a credential, which signing would erase; "

@@ -20,7 +20,7 @@ MAX_PACKET_BYTES = 60_000  # a JPEG segment holds 65,533
 
 _OURS = rb"[\w.-]+:(?:DigitalSourceType|AISystemUsed|AISystemVersionUsed|AIGC)"
 _ATTRIBUTE = re.compile(rb"\s" + _OURS + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')")
-_ELEMENT = re.compile(rb"<(" + _OURS + rb")(?:\s[^>]*)?(?:/>|(?<!/)>[^<]*</\1\s*>)")
+_ELEMENT = re.compile(rb"<(" + _OURS + rb")(?:\s[^<>]*)?(?:/>|(?<!/)>[^<]*</\1\s*>)")
 _RDF_ENDS = re.compile(rb"</([\w.-]+:)?RDF\s*>")
 
 

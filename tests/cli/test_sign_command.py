@@ -46,7 +46,7 @@ def test_what_a_definition_states_is_signed(wardmark: Wardmark, tmp_path: Path) 
     assert wardmark("sign", source, "-o", out, "--manifest", stated).code == 0
     report = wardmark("verify", out, "--json").document
     assert (report["verdict"], report["origin"]) == ("established", "ai-generated")
-    xmp = container_of("image/png").xmp(out.read_bytes())
+    xmp = container_of(out.read_bytes(), "image/png").xmp(out.read_bytes())
     assert xmp is not None
     assert AI.encode() in xmp
     assert b"AIGC" in xmp

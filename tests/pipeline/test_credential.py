@@ -63,7 +63,7 @@ def test_the_labels_of_other_laws_and_tools_are_in_the_signed_metadata(
     home: Home, kind: Format
 ) -> None:
     one = released(home, kind)
-    xmp = container_of(one.media_type).xmp(deliver(one))
+    xmp = container_of(deliver(one), one.media_type).xmp(deliver(one))
     assert xmp is not None
     assert b"digitalsourcetype/trainedAlgorithmicMedia" in xmp
     label = xmp.split(b"TC260:AIGC='")[1].split(b"'")[0]

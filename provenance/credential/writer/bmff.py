@@ -1,4 +1,4 @@
-"""A store and XMP in files of ISO base media boxes, of which AVIF is one. Pure.
+"""A store and XMP in files of ISO base media boxes: AVIF and MP4. Pure.
 
 The store stands behind ``ftyp``, which moves everything else; what points at places in the file is
 moved along. Sources: C2PA 2.2, A.5; ISO/IEC 14496-12, sections 4.2, 8.7.5 (stco, co64) and 8.11.3
@@ -17,6 +17,11 @@ _FULL_BOX = 4  # bytes of version and flags
 _PURPOSE = bytes(_FULL_BOX) + b"manifest\0" + bytes(8)  # and no offset of a Merkle box
 _FRAGMENTS = (b"moof", b"sidx")  # whose own offsets we do not move
 _PATH_TO_CHUNKS = (b"trak", b"mdia", b"minf", b"stbl")
+
+
+def is_video(data: bytes) -> bool:
+    """Whether these are boxes of a kind that is not a picture's."""
+    return data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"avis", b"heic", b"mif1")
 
 
 def xmp(data: bytes) -> bytes | None:

@@ -6,6 +6,9 @@ from typing import Protocol, cast
 from provenance.credential.writer import bmff, jpeg, png, tiff, webp
 from provenance.credential.writer.place import Place
 from provenance.errors import PictureInvalid
+from provenance.picture import media_type as media_type_of
+
+MP4 = "video/mp4"
 
 
 class Container(Protocol):
@@ -30,14 +33,21 @@ _MODULES: dict[str, ModuleType] = {
     "image/webp": webp,
     "image/tiff": tiff,
     "image/avif": bmff,
+    MP4: bmff,
 }
 
 
-def container_of(media_type: str) -> Container:
-    """Raises PictureInvalid for a kind of file that carries no credential here."""
+def container_of(data: bytes, media_type: str) -> Container:
+    """What knows this kind of file.
+
+    Raises PictureInvalid for a kind that carries no credential here, and for bytes of another one.
+    """
     if media_type not in _MODULES:
         raise PictureInvalid(
-            f"credentials are written into PNG, JPEG, WebP, TIFF and AVIF files, not into"
+            f"credentials are written into PNG, JPEG, WebP, TIFF, AVIF and MP4 files, not into"
             f" {media_type}; convert it first"
         )
+    fits = bmff.is_video(data) if media_type == MP4 else media_type_of(data) == media_type
+    if not fits:
+        raise PictureInvalid(f"these bytes are not of the kind {media_type}")
     return cast(Container, _MODULES[media_type])

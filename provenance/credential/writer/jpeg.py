@@ -69,16 +69,12 @@ def _segment(marker: int, content: bytes) -> bytes:
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Marker, content and the whole of each segment up to the scan."""
     at = 2
-    while data[at : at + 1] == b"\xff" and data[at + 1] != _START_OF_SCAN:
+    while data[at : at + 2] != bytes((0xFF, _START_OF_SCAN)):
         begin = at
-        while data[at + 1 : at + 2] == b"\xff":  # fill bytes before a marker
+        while data[at : at + 2] == b"\xff\xff":  # fill bytes before a marker
             at += 1
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        if end < at + 4 or end > len(data):
-            break
+        if data[at : at + 1] != b"\xff" or end < at + 4 or end > len(data):
+            raise PictureInvalid("the JPEG is cut short or damaged; export it again")
         yield data[at + 1], data[at + 4 : end], data[begin:end]
         at = end
-        if at + 1 >= len(data):
-            break
-    if data[at : at + 2] != bytes((0xFF, _START_OF_SCAN)):
-        raise PictureInvalid("the JPEG is cut short or damaged; export it again")

@@ -27,11 +27,6 @@ def xmp(data: bytes) -> bytes | None:
     return _value(data, _directory(data), XMP_TAG)
 
 
-def store(data: bytes) -> bytes | None:
-    """The manifest store in the first directory, or None."""
-    return _value(data, _directory(data), STORE_TAG)
-
-
 def prepare(data: bytes, packet: bytes | None) -> bytes:
     """Without a store; with this XMP packet instead of any other, if one is given."""
     directory = _directory(data)

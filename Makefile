@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_OUT ?= demo-output
 
-.PHONY: demo test test-slow lint bench serve figures train-core train-prompts clean
+.PHONY: demo test test-slow fuzz lint bench serve figures train-core train-prompts clean
 
 demo: .venv/.runtime
 	$(BIN)/python -m guard.demo --out $(DEMO_OUT)
@@ -14,6 +14,11 @@ test: .venv/.dev
 # What takes minutes: processes killed two hundred times, and the like.
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -m slow -s
+
+# Damaged credentials until the time is up; guided by branches where atheris is installed.
+SECONDS ?= 60
+fuzz: .venv/.dev
+	$(BIN)/python -m tests.fuzzing --seconds $(SECONDS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

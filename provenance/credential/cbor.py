@@ -39,7 +39,20 @@ def decode(data: bytes) -> object:
     lengths that lie, a key that stands twice or is neither text nor a number, text that is no
     UTF-8, and simple values without a meaning.
     """
-    return _Decoder(data).item(0)
+    return decode_within(data, MAX_ITEMS).value
+
+
+class Decoded(NamedTuple):
+    """``left``: how many items more may be read."""
+
+    value: object
+    left: int
+
+
+def decode_within(data: bytes, items: int) -> Decoded:
+    """As ``decode``, of at most so many items."""
+    decoder = _Decoder(data, items)
+    return Decoded(decoder.item(0), decoder.left)
 
 
 def is_well_formed(data: bytes) -> bool:
@@ -54,10 +67,10 @@ def is_well_formed(data: bytes) -> bool:
 class _Decoder:
     """Position and budget of one pass over ``data``."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, items: int) -> None:
         self.data = data
         self.at = 0
-        self.left = MAX_ITEMS
+        self.left = items
 
     def item(self, depth: int) -> object:
         data, at = self.data, self.at

@@ -18,6 +18,7 @@ REMOTE_POINTER = b"dcterms:provenance"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TIFF_STORE_TAG = 0xCD41
 BMFF_PURPOSE = b"manifest\0"
+MAX_PARTS = 100_000  # chunks or segments that are looked at; a picture of 64 megapixels has 25,000
 
 
 class Span(NamedTuple):
@@ -70,7 +71,9 @@ _Found = tuple[bytes, tuple[Span, ...]]
 
 def _png(data: bytes) -> Iterator[_Found]:
     at = len(PNG_SIGNATURE)
-    while at + 12 <= len(data):
+    for _ in range(MAX_PARTS):
+        if at + 12 > len(data):
+            return
         length = int.from_bytes(data[at : at + 4], "big")
         kind = data[at + 4 : at + 8]
         end = at + 12 + length
@@ -83,7 +86,9 @@ def _png(data: bytes) -> Iterator[_Found]:
 
 def _webp(data: bytes) -> Iterator[_Found]:
     at = 12
-    while at + 8 <= len(data):
+    for _ in range(MAX_PARTS):
+        if at + 8 > len(data):
+            return
         length = int.from_bytes(data[at + 4 : at + 8], "little")
         end = at + 8 + length + length % 2  # chunks are padded to an even length
         if data[at : at + 4] == b"C2PA":
@@ -111,7 +116,9 @@ def _jpeg(data: bytes) -> Iterator[_Found]:
 def _jpeg_segments(data: bytes) -> Iterator[Span]:
     """Marker segments up to the start of the scan; marker and length included."""
     at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+    for _ in range(MAX_PARTS):
+        if at + 4 > len(data) or data[at] != 0xFF or data[at + 1] == 0xDA:
+            return
         if data[at + 1] == 0xFF:  # a fill byte before a marker
             at += 1
             continue

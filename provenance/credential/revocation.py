@@ -126,7 +126,7 @@ def _verifies(response: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
 
 
 def _issuer(chain: Sequence[x509.Certificate], anchors: TrustAnchors) -> x509.Certificate | None:
-    for candidate in (*chain[1:], *anchors.certificates):
+    for candidate in (*chain[1:], *anchors.certificates) if chain else ():
         try:
             chain[0].verify_directly_issued_by(candidate)
         except (InvalidSignature, *MALFORMED):

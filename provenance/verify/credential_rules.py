@@ -165,7 +165,8 @@ def credential_and_mark(findings: Findings) -> Iterator[Agreement]:
             yield differs(
                 pair,
                 "mark-missing",
-                "the credential names a watermark that cannot be read in this file",
+                "the credential names a watermark that cannot be read in this file"
+                + (", which was looked for in a smaller copy only" * findings.searched_smaller),
             )
         return
     expected = stated.get(mark.alg) if stated else contents.disclosures.content_id

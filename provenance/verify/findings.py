@@ -104,9 +104,10 @@ class Findings:
     """All that was gathered. ``by_*``: the record that this layer leads to, if any.
 
     ``ledger_asked`` is False where there was no ledger to ask. ``algs_tried``: the soft binding
-    algorithms that were looked for. ``self_portrait``: the picture held against the one that its
-    own credential carries, looked at where the credential does not hold. ``resolved``: what
-    resolvers keep for it; ``unresolved``: resolvers that could not be asked.
+    algorithms that were looked for, in a smaller copy if ``searched_smaller``.
+    ``self_portrait``: the picture held against the one that its own credential carries, looked at
+    where the credential does not hold. ``resolved``: what resolvers keep for it; ``unresolved``:
+    resolvers that could not be asked.
     """
 
     credential: Credential
@@ -118,6 +119,7 @@ class Findings:
     by_mark: Candidate | None = None
     by_credential: Candidate | None = None
     by_fingerprint: Candidate | None = None
+    searched_smaller: bool = False
     self_portrait: Likeness | None = None
     resolved: tuple[Resolved, ...] = ()
     unresolved: tuple[str, ...] = ()

@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
+import numpy as np
+
 from provenance.credential.container import find_store, holds_stores
 from provenance.credential.credential import Credential, Integrity
 from provenance.credential.read import check_store, portrait, read
@@ -39,6 +41,10 @@ from provenance.verify.sources import RecordSource, Sources
 
 MAX_PORTRAIT_BYTES = 4 * 1024 * 1024  # a thumbnail takes tens of KB
 
+SEARCH_PIXELS = 2048 * 2048
+"""Of a larger picture, marks are searched in a copy of this size: a search takes half a second for
+four megapixels (benchmarks/hostile.py)."""
+
 RESOLVER_SIZE = 1_000_000
 """Pictures among which a resolver is taken to have searched by looks: it does not say how many."""
 
@@ -57,7 +63,7 @@ def gather(
     asked: an outage is not an answer."""
     ledger = sources.ledger if use_ledger else None
     credential = read(data, sources.trust, at, sources.revocation)
-    mark = _read_mark(picture.pixels, sources, ledger)
+    mark = _read_mark(_searchable(picture.pixels), sources, ledger)
     variants = dihedral(picture.pixels)
     algs = frozenset(scheme.alg for scheme in sources.schemes)
     alone = Findings(
@@ -65,6 +71,7 @@ def gather(
         mark=mark,
         fingerprint=variants[0],
         algs_tried=algs,
+        searched_smaller=picture.pixels.shape[0] * picture.pixels.shape[1] > SEARCH_PIXELS,
         self_portrait=_self_portrait(credential, data, picture.media_type, variants),
     )
     if not credential.proves:
@@ -150,6 +157,19 @@ def _kept(host: str, lead: Lead, variants: tuple[Fingerprint, ...], sources: Sou
         else 1.0,
         similarity=lead.similarity,
     )
+
+
+def _searchable(pixels: Pixels) -> Pixels:
+    """The picture, or of a very large one a smaller copy: how long a file can hold us up must not
+    depend on whoever made it, and the answer not on how busy this machine is."""
+    height, width = pixels.shape[:2]
+    if height * width <= SEARCH_PIXELS:
+        return pixels
+    import cv2
+
+    scale = (SEARCH_PIXELS / (height * width)) ** 0.5
+    size = (max(1, int(width * scale)), max(1, int(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _read_mark(pixels: Pixels, sources: Sources, ledger: RecordSource | None) -> Mark | None:

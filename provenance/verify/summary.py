@@ -19,6 +19,7 @@ NONE_FOUND = (
     "No credential, no watermark that we can read and no matching record was found; "
     "this says nothing on whether the picture was made by AI."
 )
+SMALLER_CAVEAT = " The picture is so large that watermarks were looked for in a smaller copy only."
 DEVELOPMENT_CAVEAT = (
     " The signature is by a development certificate, which only the installation that made it"
     " trusts."
@@ -48,7 +49,7 @@ def summarise(
         reasons = [f"{a.detail} ({a.name})" for a in said if not a.holds]
         why = "; ".join(reasons) or "what it says cannot be checked without a ledger"
         return f"This file carries a sign of its origin that nothing confirms: {why}."
-    return NONE_FOUND
+    return NONE_FOUND + (SMALLER_CAVEAT if findings.searched_smaller else "")
 
 
 def _established(credential: Credential, origin: Origin) -> str:

@@ -391,3 +391,28 @@ def test_cbor_of_a_claim_with_a_key_twice_is_not_read() -> None:
     found = judged(Forgery({"c2pa.actions.v2": twice}))
     assert found.state is State.UNREADABLE
     assert "twice" in (found.reason or "")
+
+
+def test_an_assertion_that_a_claim_names_twice_is_not_read() -> None:
+    """c2pa-rs keeps a copy for each time: 16 MB named 200 times take gigabytes."""
+
+    def twice(claim: dict[str, object]) -> None:
+        claim["created_assertions"] *= 2  # type: ignore[operator]
+
+    found = judged(Forgery(claim=twice))
+    assert found.state is State.UNREADABLE
+    assert "twice" in (found.reason or "")
+
+
+@pytest.mark.parametrize(
+    "wide",
+    [
+        {"org.example.a": cbor2.dumps([0] * 300_000), "org.example.b": cbor2.dumps([0] * 300_000)},
+        {f"org.example.n{number}": 0 for number in range(2001)},
+    ],
+    ids=["items", "assertions"],
+)
+def test_limits_are_those_of_a_whole_store(wide: dict[str, object]) -> None:
+    found = judged(Forgery({"c2pa.actions.v2": CREATED, **wide}))
+    assert found.state is State.UNREADABLE
+    assert "too many" in (found.reason or "")

@@ -98,6 +98,10 @@ def test_an_answer_by_nobody_or_of_another_certificate_says_nothing(of_no_weight
     assert status(of_no_weight) is Revocation.NOT_CHECKED
 
 
+def test_of_a_signer_without_a_certificate_nothing_is_said() -> None:
+    assert revocation_of((), AUTHORITY.trust, [answer()], NOW) is Revocation.NOT_CHECKED
+
+
 def test_whom_the_issuer_made_a_responder_may_answer() -> None:
     assert status(answer(responder=ExtendedKeyUsageOID.OCSP_SIGNING)) is Revocation.GOOD
 

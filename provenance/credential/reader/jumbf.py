@@ -1,10 +1,12 @@
 """JUMBF boxes (ISO/IEC 19566-5) as a tree, if they fill one another exactly. Pure."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
-from provenance.credential.cbor import Malformed, decode
+from provenance.credential.cbor import MAX_ITEMS, Malformed, decode_within
 
 MAX_STORE_BYTES = 32 * 1024 * 1024  # with ingredients and their thumbnails a few MB are usual
 MAX_BOXES = 20_000  # a manifest has about 30
@@ -37,11 +39,17 @@ class Superbox:
     boxes: list[Box] = field(default_factory=list)
     children: list["Superbox"] = field(default_factory=list)
 
+    @cached_property
+    def _by_label(self) -> "dict[str, Superbox | None]":
+        found: dict[str, Superbox | None] = {}
+        for child in self.children:
+            found[child.label] = None if child.label in found else child
+        return found
+
     def child(self, label: str) -> "Superbox | None":
         """The superbox of that label inside; None where there is none, or more than one: which is
-        meant could be argued."""
-        found = [child for child in self.children if child.label == label]
-        return found[0] if len(found) == 1 else None
+        meant could be argued. Asked only when the store was parsed to its end."""
+        return self._by_label.get(label)
 
     def content(self, kind: bytes) -> Box | None:
         """The one box of that kind inside."""
@@ -49,12 +57,22 @@ class Superbox:
         return found[0] if len(found) == 1 else None
 
 
-class Store(NamedTuple):
+@dataclass
+class Store:
     """A parsed store. ``decoded``: every CBOR box of it, by where its content starts."""
 
     data: bytes
     root: Superbox
     decoded: dict[int, object]
+    _digests: dict[tuple[int, str], bytes] = field(default_factory=dict)
+
+    def digest(self, box: Superbox, alg: str) -> bytes:
+        """The hash of a superbox's content, made once however often it is referred to: a store of
+        some MB could otherwise have terabytes hashed."""
+        key = (box.start, alg)
+        if key not in self._digests:
+            self._digests[key] = hashlib.new(alg, self.data[box.start : box.end]).digest()
+        return self._digests[key]
 
 
 def parse(data: bytes) -> Store:
@@ -65,7 +83,7 @@ def parse(data: bytes) -> Store:
     """
     if len(data) > MAX_STORE_BYTES:
         raise Malformed(f"it is larger than {MAX_STORE_BYTES} bytes")
-    budget = MAX_BOXES
+    budget, items = MAX_BOXES, MAX_ITEMS
     top = Superbox(0, len(data), described=True)
     decoded: dict[int, object] = {}
     waiting = [(top, 0)]
@@ -86,7 +104,7 @@ def parse(data: bytes) -> Store:
             else:
                 outer.boxes.append(box)
                 if box.kind == b"cbor":
-                    decoded[box.start] = _cbor(data[box.start : box.end])
+                    decoded[box.start], items = _cbor(data[box.start : box.end], items)
         if filled != outer.end or outer.start == outer.end:
             raise Malformed("its boxes do not fit into one another")
         waiting.extend((child, depth + 1) for child in outer.children)
@@ -95,9 +113,9 @@ def parse(data: bytes) -> Store:
     return Store(data, top.children[0], decoded)
 
 
-def _cbor(content: bytes) -> object:
+def _cbor(content: bytes, items: int) -> tuple[object, int]:
     try:
-        return decode(content)
+        return decode_within(content, items)
     except Malformed as error:
         raise Malformed(f"its CBOR is malformed ({error})") from error
 

@@ -4,7 +4,6 @@ Labels and structure: C2PA 2.2, chapters 10 (claims), 11 (boxes), 15 (validation
 said in C2PA's own status codes, so that it can be laid beside what c2pa-rs says.
 """
 
-import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ URI = "self#jumbf="
 LISTED = ("created_assertions", "gathered_assertions", "assertions")
 MAX_MANIFESTS = 200
 MAX_ASSERTIONS = 2000
+MAX_JSON_BYTES = 1024 * 1024  # of a manifest; few have any since C2PA 2
 
 Json = Mapping[str, object]
 
@@ -131,6 +131,9 @@ def _statements(store: Store, box: Superbox) -> tuple[dict[str, object], list[st
     children = outer.children if outer else []
     if len(children) > MAX_ASSERTIONS:
         raise Malformed("it holds too many assertions")
+    texts = [held for child in children if (held := child.content(b"json")) is not None]
+    if sum(text.end - text.start for text in texts) > MAX_JSON_BYTES:
+        raise Malformed("it holds too much JSON")
     said: dict[str, object] = {}
     for child in children:
         cbor, json = child.content(b"cbor"), child.content(b"json")
@@ -159,11 +162,15 @@ def _assertion_failures(
     store: Store, box: Superbox, claim: Json, held: list[str], redacted: set[str]
 ) -> Iterator[str]:
     listed = [uri for name in LISTED for uri in _list(claim.get(name))]
+    if len(listed) > MAX_ASSERTIONS:
+        raise Malformed("a claim names too many assertions")
     named = set()
     hard = 0
     for uri in listed:
         url = uri.get("url") if isinstance(uri, dict) else None
         label = str(url).rpartition("/")[2]
+        if label in named:  # c2pa-rs holds what is named in memory once for each time
+            raise Malformed("a claim names an assertion twice")
         named.add(label)
         hard += label.split("__")[0].removesuffix(".v2").removesuffix(".v3") in HARD_BINDINGS
         target = resolve(store, box, url)
@@ -199,8 +206,7 @@ def hash_fits(store: Store, target: Superbox, uri: object, default_alg: object) 
     alg, digest = uri.get("alg", default_alg), uri.get("hash")
     if alg not in DIGESTS or not isinstance(digest, bytes):
         return False
-    made = hashlib.new(str(alg), store.data[target.start : target.end]).digest()
-    return hmac.compare_digest(made, digest)
+    return hmac.compare_digest(store.digest(target, str(alg)), digest)
 
 
 def _list(value: object) -> list[object]:

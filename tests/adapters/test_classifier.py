@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_a_batch_says_what_its_prompts_say_alone(classifier: ClassifierAssessor)
     for text, found in zip(texts, together, strict=True):
         (alone,) = classifier.assess([text])
         assert found.scores == pytest.approx(alone.scores, abs=1e-5)
+
+
+def test_several_threads_may_ask_at_once(classifier: ClassifierAssessor) -> None:
+    texts = ["bomb " * n + "sea " * (20 - n) for n in range(1, 17)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda text: classifier.assess([text, "a red boat"]), texts))
+    assert all(bad.scores["violence"] > 0.5 > good.scores["violence"] for bad, good in found)
 
 
 def test_nothing_asked_is_nothing_said(classifier: ClassifierAssessor) -> None:

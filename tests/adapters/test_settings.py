@@ -10,6 +10,7 @@ from guard.cli import run
 from guard.deployment import load_prompt_assessor
 from guard.errors import SafetyUnavailable, WeightsInvalid
 from guard.prompts.adapters.checkpoint import digest_of
+from policies.categories import CATEGORIES
 from provenance.errors import HomeInvalid
 from provenance.home import Home
 from tests.adapters.endpoint import Answer, endpoint
@@ -67,6 +68,21 @@ def test_a_declared_guard_takes_its_place_and_several_are_balanced(
     (found,) = both.assess(["a bomb on the sea"])
     assert found.language == "en"
     assert "unsafe" in found.scores
+
+
+def test_a_guard_assesses_nothing_in_a_language_that_it_does_not_read(
+    declared: Callable[[str], Home], classifier_folder: Path
+) -> None:
+    guard = CLASSIFIER.format(path=classifier_folder, sha256=digest_of(classifier_folder))
+    assessor = load_prompt_assessor(declared(guard + 'languages = ["en"]\n'))
+    english, foreign, wordless = assessor.assess(
+        ["a bomb on the sea", "eine Frau liegt auf dem Bett mit einem Buch", "12"]
+    )
+    assert english.scores["violence"] > 0.9
+    assert foreign.scores == {}
+    assert foreign.language == "de"
+    assert foreign.not_assessed == frozenset(CATEGORIES)
+    assert "violence" in wordless.scores
 
 
 def test_check_asks_the_guard_that_is_declared(

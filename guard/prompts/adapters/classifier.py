@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -66,6 +67,7 @@ class ClassifierAssessor:
         self._members = {c: np.array([c in labels[name] for name in names]) for c in named}
         self._members["unsafe"] = np.array(core)
         self._threshold = threshold
+        self._alone = Lock()  # tokenizers may not be borrowed by two threads at once
         limits = (self._tokenizer.model_max_length, getattr(config, "max_position_embeddings", 0))
         self._longest = max(min(x for x in (*limits, _LONGEST) if x > 0), _SHORTEST)
         self._ref = AssessorRef(name=folder.name, version=config.model_type, digest=sha256)
@@ -82,7 +84,8 @@ class ClassifierAssessor:
         """One assessment a text. Raises SafetyUnavailable where the model fails."""
         if not texts:
             return []
-        probabilities = self._probabilities([sendable(text) for text in texts])
+        with self._alone:
+            probabilities = self._probabilities([sendable(text) for text in texts])
         return [self._assessment(row) for row in probabilities]
 
     def _probabilities(self, texts: list[str]) -> list[NDArray[np.float64]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from guard.assessment import Assessment, AssessorRef
@@ -59,6 +60,7 @@ class GenerativeAssessor:
         if not self._tokenizer.chat_template:
             raise WeightsInvalid(f"{folder} has no chat template; a guard is asked by its own.")
         self._torch = torch
+        self._alone = Lock()  # tokenizers may not be borrowed by two threads at once
         self._family = family
         self._questions = questions(family, guidelines or {})
         self._covers = covered(family, guidelines or {})
@@ -78,7 +80,8 @@ class GenerativeAssessor:
 
     def assess(self, texts: Sequence[str]) -> list[Assessment]:
         """One assessment a text. Raises SafetyUnavailable where the model fails."""
-        return [self._assess(text) for text in texts]
+        with self._alone:
+            return [self._assess(text) for text in texts]
 
     def _assess(self, text: str) -> Assessment:
         scores: dict[str, float] = {}
@@ -170,11 +173,14 @@ class GenerativeAssessor:
 
     def _continued(self, prompt: list[int], begun: str) -> str:
         """What the model lists after ``begun``, the likeliest token each time."""
-        ids = [*prompt, *self._ids(begun)]
+        step, past = [*prompt, *self._ids(begun)], None
         out: list[int] = []
         for _ in range(_LISTED):
-            token = int(self._next(ids + out).argmax())
+            with self._torch.inference_mode():
+                said = self._model(self._torch.tensor([step]), past_key_values=past, use_cache=True)
+            token, past = int(said.logits[0, -1].argmax()), said.past_key_values
             if token in self._control_ids:
                 break
             out.append(token)
+            step = [token]
         return str(self._tokenizer.decode(out)).lstrip()

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from guard.assessment import PromptAssessor
 from guard.errors import SafetyUnavailable
 from guard.prompts.adapters.ensemble import Ensemble, Member
+from guard.prompts.adapters.languages import OnlyLanguages
 from guard.prompts.adapters.verdict import Family
 from policies.categories import CATEGORIES
 from policies.decision import Frozen
@@ -32,31 +33,34 @@ class _Guard(Frozen):
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
+class _Checkpoint(_Guard):
+    """``path`` is relative to the home. ``languages``: that it reads, as BCP 47; empty is all."""
+
+    path: Path
+    sha256: Digest
+    languages: tuple[str, ...] = ()
+    threshold: Threshold = 0.5
+
+
 class EmbeddedGuard(_Guard):
     """The assessor that comes with Wardmark. Only there where it is listed."""
 
     kind: Literal["embedded"]
 
 
-class ClassifierGuard(_Guard):
-    """A transformers sequence classifier; ``path`` is relative to the home."""
+class ClassifierGuard(_Checkpoint):
+    """A transformers sequence classifier."""
 
     kind: Literal["classifier"]
-    path: Path
-    sha256: Digest
     labels: Mapping[str, tuple[Category, ...]]
-    threshold: Threshold = 0.5
     activation: Literal["softmax", "sigmoid"] | None = None
 
 
-class GenerativeGuard(_Guard):
+class GenerativeGuard(_Checkpoint):
     """A guard that answers in words. ``guidelines``: category -> text, for ShieldGemma."""
 
     kind: Literal["generative"]
     family: Family
-    path: Path
-    sha256: Digest
-    threshold: Threshold = 0.5
     guidelines: Mapping[Category, str] = Field(default_factory=dict)
 
 
@@ -97,8 +101,15 @@ def guards_of(
         ) from error
     if not guards:
         return embedded()
-    members = [Member(_loaded(each, home, embedded), each.weight) for each in guards]
+    members = [Member(_reading(each, home, embedded), each.weight) for each in guards]
     return members[0].assessor if len(members) == 1 else Ensemble(members)
+
+
+def _reading(guard: Guard, home: Path, embedded: Callable[[], PromptAssessor]) -> PromptAssessor:
+    loaded = _loaded(guard, home, embedded)
+    if isinstance(guard, _Checkpoint) and guard.languages:
+        return OnlyLanguages(loaded, guard.languages, embedded())
+    return loaded
 
 
 def _loaded(guard: Guard, home: Path, embedded: Callable[[], PromptAssessor]) -> PromptAssessor:

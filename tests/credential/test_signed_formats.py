@@ -154,6 +154,25 @@ def test_a_damaged_file_is_an_error_with_words_or_is_signed(
         assert sign(damaged, kind, CLAIMS, SIGNER).store
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 400), st.binary(max_size=4), st.integers(0, 8)), max_size=6
+    )
+)
+@settings(max_examples=60)
+def test_a_file_whose_lengths_lie_is_an_error_with_words_or_is_signed(
+    kind: str, changes: list[tuple[int, bytes, int]]
+) -> None:
+    data = FILES[kind]
+    for at, put, taken in changes:
+        data = data[:at] + put + data[at + taken :]
+    with suppress(PictureInvalid):
+        signed = sign(data, kind, CLAIMS, SIGNER).data
+        with suppress(c2pa.C2paError):  # it gives up on some files that we can still take apart
+            assert third_party(signed, kind, TrustAnchors())[0] == "Valid"
+
+
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=120))
 @settings(max_examples=40)
 def test_a_statement_of_any_length_is_signed(title: str) -> None:

@@ -7,6 +7,7 @@ from provenance.errors import PictureInvalid
 
 _HAS_ALPHA, _HAS_XMP = 0x10, 0x04  # flags of VP8X
 _LOSSLESS_BEGIN = 0x2F
+_EXTENDED_BYTES = 10  # flags and the sides of the canvas
 
 
 def xmp(data: bytes) -> bytes | None:
@@ -22,6 +23,8 @@ def prepare(data: bytes, packet: bytes | None) -> bytes:
     chunks = [(kind, content) for kind, content in _chunks(data) if kind != b"C2PA"]
     if packet is not None:
         chunks = [(kind, content) for kind, content in chunks if kind != b"XMP "]
+        if not chunks or (chunks[0][0] == b"VP8X" and len(chunks[0][1]) < _EXTENDED_BYTES):
+            raise PictureInvalid("the WebP is cut short or damaged; export it again")
         if chunks[0][0] != b"VP8X":
             chunks.insert(0, (b"VP8X", _extended_header(*chunks[0])))
         header = chunks[0][1]
@@ -55,6 +58,8 @@ def _extended_header(kind: bytes, content: bytes) -> bytes:
         height = int.from_bytes(content[8:10], "little") & 0x3FFF
         flags = 0
     else:
+        width = height = flags = 0
+    if not width or not height:
         raise PictureInvalid("the WebP does not begin with a picture; export it again")
     sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     return bytes((flags, 0, 0, 0)) + sides

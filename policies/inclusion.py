@@ -4,8 +4,9 @@ The order is stated, and it decides nothing but what a person reads first: inclu
 the order in which they are named, each after what it includes itself, each once; the file's own
 rules come last. Overrides are applied in the same order, so that the outer one has the last word.
 Where two files override one rule and neither includes the other, nothing says which is meant: the
-policy is refused until a file that includes both says it. Obligations, requirements and lines of
-law are united; no override takes one away. Pure.
+policy is refused until a file that includes both says it. The documents' obligations and
+requirements are united, and no override takes one away; so are the lines of law, but for those whose
+rule was dropped. Pure.
 """
 
 from collections.abc import Iterator, Sequence

@@ -5,8 +5,8 @@ the order in which they are named, each after what it includes itself, each once
 rules come last. Overrides are applied in the same order, so that the outer one has the last word.
 Where two files override one rule and neither includes the other, nothing says which is meant: the
 policy is refused until a file that includes both says it. The documents' obligations and
-requirements are united, and no override takes one away; so are the lines of law, but for those whose
-rule was dropped. Pure.
+requirements are united, and no override takes one away; so are the lines of law, but for those
+whose rule was dropped. Pure.
 """
 
 from collections.abc import Iterator, Sequence

@@ -68,14 +68,14 @@ class Carrier:
         values: Waves = spectrum[self.rows, self.columns] * self.phase.conj()
         return values
 
-    def surface(self, pilots: Waves) -> NDArray[np.float32]:
-        """(TILE, TILE): how well ``pilots`` agree with a tile that was shifted by that much."""
+    def surfaces(self, pilots: Waves) -> NDArray[np.float32]:
+        """(k, TILE, TILE): how well ``pilots`` (k, pilots) agree with a tile at each shift."""
         from scipy import fft
 
-        spectrum = np.zeros((TILE, TILE), np.complex64)
-        spectrum[self.rows[: self.pilots], self.columns[: self.pilots]] = pilots
-        surface: NDArray[np.float32] = fft.ifft2(spectrum).real * (TILE * TILE)
-        return surface
+        spectra = np.zeros((len(pilots), TILE, TILE), np.complex64)
+        spectra[:, self.rows[: self.pilots], self.columns[: self.pilots]] = pilots
+        surfaces: NDArray[np.float32] = fft.ifft2(spectra, norm="forward").real
+        return surfaces
 
 
 @lru_cache(maxsize=16)

@@ -6,16 +6,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from provenance.watermark.lattice.carrier import TILE, Carrier, Spectrum, Waves
+from provenance.watermark.lattice.carrier import TILE, Carrier, Waves
 from provenance.watermark.lattice.code import CHECK_BYTES, decode
 
 ORIENTATIONS: Final = 8  # four quarter turns, each as it is or mirrored
 
 _RINGS: Final = 5  # in which the pilots tell how much of the mark is left
 _LEAST_WEIGHT: Final = 0.02
-
-_BACKWARDS: Final = -np.arange(TILE) % TILE
-
 
 class Sighting(NamedTuple):
     """The best place for a carrier in a folded tile.
@@ -31,14 +28,24 @@ class Sighting(NamedTuple):
     waves: Waves
 
 
-def turned(spectrum: Spectrum, orientation: int) -> Spectrum:
-    """The spectrum of a tile that is mirrored left to right if ``orientation`` says so, then
-    turned counter-clockwise by quarters. Shifts come out as they may."""
+def _turned(grid: NDArray[np.int64], orientation: int) -> NDArray[np.int64]:
+    """A spectrum's points as they come to lie when its tile is mirrored left to right, if
+    ``orientation`` says so, then turned counter-clockwise by quarters. Shifts come as they may."""
+    backwards = -np.arange(TILE) % TILE
     if orientation & 4:
-        spectrum = spectrum[:, _BACKWARDS]
+        grid = grid[:, backwards]
     for _ in range(orientation & 3):
-        spectrum = spectrum.T[_BACKWARDS, :]
-    return spectrum
+        grid = grid.T[backwards, :]
+    return grid
+
+
+_POINTS: Final = np.stack(
+    [
+        _turned(np.arange(TILE * TILE).reshape(TILE, TILE), orientation)
+        for orientation in range(ORIENTATIONS)
+    ]
+)
+"""(ORIENTATIONS, TILE, TILE): where in a tile's spectrum each point of the turned one is."""
 
 
 def turned_back(orientation: int, right: float, down: float) -> tuple[float, float]:
@@ -50,40 +57,44 @@ def turned_back(orientation: int, right: float, down: float) -> tuple[float, flo
 
 def sight(carrier: Carrier, folded: NDArray[np.float32]) -> Sighting:
     """The best of all orientations and shifts."""
+    waves = _waves(carrier, folded, slice(None))
+    surfaces = agreement(carrier, waves[:, : carrier.pilots])
+    best = int(surfaces.argmax())
+    orientation, place = divmod(best, TILE * TILE)
+    surface = surfaces[orientation]
+    score = float(surfaces.reshape(-1)[best])
+    return Sighting(score, orientation, summit(surface, *divmod(place, TILE)), waves[orientation])
+
+
+def pilots_of(carrier: Carrier, folded: NDArray[np.float32], orientation: int) -> Waves:
+    """(1, pilots) of a folded tile turned by ``orientation``."""
+    one = slice(orientation, orientation + 1)
+    return _waves(carrier, folded, one)[:, : carrier.pilots]
+
+
+def _waves(carrier: Carrier, folded: NDArray[np.float32], orientations: slice) -> Waves:
+    """(orientations, n): each wave's phase without the key's, and of its strength only whether it
+    is more or less than usual; at most 1."""
     from scipy import fft
 
-    spectrum = fft.fft2(folded)
-    best = None
-    for orientation in range(ORIENTATIONS):
-        waves = bounded(carrier.waves(turned(spectrum, orientation)))
-        surface = agreement(carrier, waves)
-        highest = float(surface.max())
-        if best is None or highest > best[0]:
-            best = highest, orientation, surface, waves
-    assert best is not None  # noqa: S101 - there are eight orientations
-    score, orientation, surface, waves = best
-    row, column = np.unravel_index(int(surface.argmax()), surface.shape)
-    return Sighting(score, orientation, summit(surface, int(row), int(column)), waves)
-
-
-def bounded(waves: Waves) -> Waves:
-    """Each wave's phase, and of its strength only whether it is more or less than usual."""
+    points = _POINTS[orientations, carrier.rows, carrier.columns]
+    waves = fft.fft2(folded).reshape(-1)[points] * carrier.phase.conj()
     strength = np.abs(waves)
-    usual = float(np.median(strength))
-    return waves / (strength + max(usual, 1e-9))
+    usual = float(np.median(strength[0]))  # the same for all: they turn one half plane into another
+    bounded: Waves = waves / (strength + max(usual, 1e-9))
+    return bounded
 
 
-def agreement(carrier: Carrier, waves: Waves) -> NDArray[np.float32]:
-    """(TILE, TILE): for each shift the pilots' sum, in its standard deviations.
+def agreement(carrier: Carrier, pilots: Waves) -> NDArray[np.float32]:
+    """(k, TILE, TILE): for each shift the sum of ``pilots`` (k, pilots) in standard deviations.
 
     A key's phases are independent of a picture that it did not mark, so each sum is one of m terms
     |v| cos(uniform), whose variance is sum |v|^2 / 2 and whose tail is below exp(-score^2 / 2):
     the moment generating function of each term, I0(t |v|), is below exp(t^2 |v|^2 / 4).
     """
-    pilots = waves[: carrier.pilots]
-    deviation = math.sqrt(float((np.abs(pilots) ** 2).sum()) / 2.0)
-    surface: NDArray[np.float32] = carrier.surface(pilots) / np.float32(max(deviation, 1e-9))
-    return surface
+    deviation = np.sqrt((np.abs(pilots) ** 2).sum(axis=1) / 2.0)
+    scaled = pilots / np.maximum(deviation, 1e-9)[:, None]
+    return carrier.surfaces(scaled.astype(np.complex64))
 
 
 def summit(surface: NDArray[np.float32], row: int, column: int) -> tuple[float, float]:
@@ -121,10 +132,10 @@ def payload_at(carrier: Carrier, sighting: Sighting, key: bytes) -> bytes | None
     return decode(carrier.soft(data * weight[ring[carrier.pilots :]]), key)
 
 
-def false_positive_bound(score: float, sightings: int, decodings: float) -> float:
-    """How likely a picture without a mark of this key shows a score this high in any of so many
-    ``sightings``, and passes the check in any of so many ``decodings``: pilots, data and check
-    depend on independent parts of the key."""
+def false_positive_bound(score: float, sightings: int, decodings: int) -> float:
+    """How likely a picture without a mark shows a score this high in any of so many ``sightings``,
+    and passes the check in any of so many ``decodings``: pilots, data and check depend on
+    independent parts of the key. A score of 0 is one that counts for nothing."""
     places = ORIENTATIONS * TILE * TILE * sightings
     seen = min(1.0, places * math.exp(-score * score / 2.0))
-    return seen * min(1.0, decodings * 2.0 ** (-8 * CHECK_BYTES))
+    return seen * decodings * 2.0 ** (-8 * CHECK_BYTES)

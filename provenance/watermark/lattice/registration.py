@@ -14,17 +14,16 @@ from provenance.watermark.lattice.plane import Plane, fold, residual
 from provenance.watermark.lattice.reading import (
     Sighting,
     agreement,
-    bounded,
+    pilots_of,
     sight,
     summit,
-    turned,
     turned_back,
 )
 from provenance.watermark.lattice.search import Basis
 
 Homography = NDArray[np.float64]
 
-_LARGEST: Final = 1.25  # times the plane's longer side is looked at; what is beyond is border
+_LARGEST: Final = 1.1  # times the plane's longer side is looked at; what is beyond is border
 _SOFTENING: Final = 0.45  # pixels of blur before shrinking, times the root of (scale^2 - 1)
 _BLOCKS: Final = 3  # each way, overlapping by half
 _FARTHEST: Final = 7  # pixels that a block may lie off
@@ -121,8 +120,6 @@ def bent(surface: Plane, found: Upright, carrier: Carrier) -> Upright | None:
 def _offsets(found: Upright, carrier: Carrier) -> list[tuple[float, float, float, float, float]]:
     """(x, y, right, down, weight) of each block that shows the pilots near the common place: its
     middle in -1..1, how many pixels it lies off, and how much it is to be believed."""
-    from scipy import fft
-
     height, width = found.rest.shape
     down_edges = np.linspace(0, height, _BLOCKS + 2).astype(int)
     right_edges = np.linspace(0, width, _BLOCKS + 2).astype(int)
@@ -133,8 +130,8 @@ def _offsets(found: Upright, carrier: Carrier) -> list[tuple[float, float, float
         for left, end in zip(right_edges[:-2], right_edges[2:], strict=True):
             block = np.zeros_like(found.rest)
             block[top:bottom, left:end] = found.rest[top:bottom, left:end]
-            spectrum = turned(fft.fft2(fold(block)), found.sighting.orientation)
-            surface = agreement(carrier, bounded(carrier.waves(spectrum)))
+            pilots = pilots_of(carrier, fold(block), found.sighting.orientation)
+            surface = agreement(carrier, pilots)[0]
             near = surface[np.ix_((row + around) % TILE, (column + around) % TILE)]
             best = divmod(int(near.argmax()), len(around))
             score = float(near[best])

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -33,14 +33,14 @@ SHORTEST_READ: Final = 64  # pixels of a side in which a mark is looked for
 STEEPEST_READ: Final = 8.0
 
 CERTAIN: Final = 1e-9
-"""A mark is told only below this probability of being none."""
+"""A picture without a mark passes for marked with less than this probability: each decoding passes
+the check by chance with 2^-32."""
+MOST_DECODINGS: Final = 4
 
 _GATE: Final = 4.6  # standard deviations of pilots before the data is decoded
+_PLAIN: Final = 6.0  # of a grid that is decoded before all others are looked at
 _BENDS: Final = 3  # times that a grid is bent
-_BENT: Final = 2  # grids that are bent
-_PROGRESS: Final = 0.2  # standard deviations that a bend must win to be followed by another
-_WORTH_BENDING: Final = 4.3  # standard deviations
-_DECODINGS: Final = 4.0  # of an unmarked picture, on average at most; benchmarks/watermark.py
+_PROGRESS: Final = 0.2  # standard deviations that a bend must win
 _BOOSTS: Final = (0.0, 2.0, 4.0)  # dB, while a mark does not come back
 
 
@@ -94,23 +94,31 @@ class Lattice:
         return looked.as_it_lies() or looked.anywhere()
 
 
+class _Candidate(NamedTuple):
+    """A place where a mark of ``key`` may be."""
+
+    key: bytes
+    found: Upright
+
+
 class _Search:
-    """One picture's search, and how much of it was done: that is what chance had to work with."""
+    """One picture's search. What is likelier comes first, because each decoding is a chance to be
+    wrong: MOST_DECODINGS of them keep the sum of all chances below CERTAIN."""
 
     def __init__(self, image: Pixels, keys: Sequence[bytes]) -> None:
+        self.decodings = 0
         self._surface: Plane = plane(image)
         self._rest = residual(self._surface)
         self._keys = keys
         self._sightings = 0
-        self.decodings = 0
-        self._best: list[tuple[bytes, Upright]] = []
+        self._waiting: list[_Candidate] = []
 
     def as_it_lies(self) -> Detection | None:
         """The mark, if the picture was not cropped, nor turned but by quarters."""
         folded = fold(self._rest)
         for key in self._keys:
             found = Upright(self._rest, np.eye(3), sight(carrier(key), folded))
-            detection = self._read(key, found)
+            detection = self._consider(_Candidate(key, found), _GATE)
             if detection is not None:
                 return detection
         return None
@@ -119,47 +127,58 @@ class _Search:
         """The mark on any grid of tiles that can be found, bent if need be."""
         for basis in search.grids(self._rest):
             for key in self._keys:
-                detection = self._read(key, upright(self._surface, basis, carrier(key)))
+                found = upright(self._surface, basis, carrier(key))
+                detection = self._consider(_Candidate(key, found), _PLAIN)
                 if detection is not None:
                     return detection
-        self._best.sort(key=lambda pair: -pair[1].sighting.score)
-        for key, found in self._best[:_BENT]:
-            detection = self._bend(key, found)
-            if detection is not None:
-                return detection
-        return None
-
-    def _bend(self, key: bytes, found: Upright) -> Detection | None:
-        if found.sighting.score < _WORTH_BENDING:
+        if not self._waiting:
             return None
+        self._waiting.sort(key=lambda candidate: -candidate.found.sighting.score)
+        best = self._waiting[0]
+        return self._read(best) or self._bent(best) or self._read_all(self._waiting[1:])
+
+    def _bent(self, candidate: _Candidate) -> Detection | None:
+        key, found = candidate
         for _ in range(_BENDS):
             after = bent(self._surface, found, carrier(key))
-            if after is None:
-                return None
-            detection = self._read(key, after)
-            if detection is not None:
-                return detection
-            if after.sighting.score < found.sighting.score + _PROGRESS:
+            if after is None or after.sighting.score < found.sighting.score + _PROGRESS:
                 return None
             found = after
+            # bending has chosen what agrees with the pilots, so their agreement proves nothing
+            detection = self._read(_Candidate(key, found), pilots_count=False)
+            if detection is not None:
+                return detection
         return None
 
-    def _read(self, key: bytes, found: Upright) -> Detection | None:
+    def _consider(self, candidate: _Candidate, gate: float) -> Detection | None:
         self._sightings += 1
-        self._best.append((key, found))
-        if found.sighting.score < _GATE:
+        if candidate.found.sighting.score >= gate:
+            return self._read(candidate)
+        self._waiting.append(candidate)
+        return None
+
+    def _read_all(self, candidates: Sequence[_Candidate]) -> Detection | None:
+        for candidate in candidates:
+            detection = self._read(candidate)
+            if detection is not None:
+                return detection
+        return None
+
+    def _read(self, candidate: _Candidate, *, pilots_count: bool = True) -> Detection | None:
+        key, found = candidate
+        if found.sighting.score < _GATE or self.decodings == MOST_DECODINGS:
             return None
         self.decodings += 1
         payload = payload_at(carrier(key), found.sighting, key)
-        chance = false_positive_bound(
-            found.sighting.score, self._sightings, max(_DECODINGS, self.decodings)
-        )
-        if payload is None or chance > CERTAIN:
+        if payload is None:
             return None
+        score = found.sighting.score if pilots_count else 0.0
         return Detection(
             scheme="lattice",
             payload=payload,
-            false_positive_probability=chance,
+            false_positive_probability=false_positive_bound(
+                score, self._sightings, self.decodings
+            ),
             geometry=_geometry(found.homography, found.sighting),
             key_id=key_id(key),
         )

@@ -20,7 +20,7 @@ from provenance.watermark.lattice.reading import summit
 SMALLEST, LARGEST = 0.6, 2.3
 """Tile edge over TILE. A crop to a quarter doubles it; borders shrink it."""
 
-_MAPS: Final = ((0.0, 6), (1.5, 3))
+_MAPS: Final = ((0.0, 5), (1.5, 2))
 """(pixels of blur, grids tried): as it is, and for peaks that perspective has smeared."""
 
 _REACH: Final = 2.6  # tiles: how far apart places are compared

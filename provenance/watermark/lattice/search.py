@@ -38,7 +38,7 @@ _POINTS: Final = (
 _LEAST_PEAK: Final = 3.5  # standard deviations
 _PEAKS: Final = 14
 _PAIRS: Final = 4  # of peaks that are tried
-_SQUARENESS: Final = (0.35, 1.4)  # cosine between a tile's edges, and their ratio, at most
+_SQUARENESS: Final = (0.35, 1.5)  # cosine between a tile's edges, and their ratio, at most
 _FIT: Final = (2, 2.5)  # pixels around a grid point where its peak is looked for; its least height
 _FARTHEST_FIT: Final = 4.0  # pixels that a fit may move a tile's corner
 

@@ -235,8 +235,7 @@ def _credential_words(report: Report) -> tuple[Sign, str, str]:
             "unsure",
             f"It names {name} as its signer, whom nobody on the list of trusted signers vouches "
             "for.",
-            "Anybody can sign under any name; only the list of trusted signers makes a name "
-            "count.",
+            "Anybody can sign under any name; only the list of trusted signers makes a name count.",
         )
     return (
         "unsure",

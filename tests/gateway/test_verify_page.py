@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,10 @@ from tests.gateway.conftest import served
 from tests.support.core import textured_picture
 from tests.support.deployment import pipeline_of
 
+# A busy machine may take its time.
+http_post = partial(httpx.post, timeout=60)
+http_get = partial(httpx.get, timeout=60)
+
 STRANGER = encode(textured_picture("somebody else's", 128, 128, 9), "png")
 
 
@@ -32,7 +37,7 @@ def delivered(home: Home) -> bytes:
 
 
 def post(address: str, data: bytes, name: str = "x.png") -> httpx.Response:
-    return httpx.post(f"{address}/verify", files={"file": (name, io.BytesIO(data))}, timeout=30)
+    return http_post(f"{address}/verify", files={"file": (name, io.BytesIO(data))})
 
 
 def files_of(home: Home) -> dict[Path, int]:
@@ -66,7 +71,7 @@ def test_many_who_ask_at_once_get_their_own_answers(address: str, delivered: byt
 
     def ask(name: str) -> str:
         files = {"file": (name, sent[name])}
-        answer = httpx.post(f"{address}/v1/verify", files=files, timeout=60).json()
+        answer = http_post(f"{address}/v1/verify", files=files).json()
         return str(answer.get("verdict", answer.get("error", {}).get("code")))
 
     asked = list(sent) * 6
@@ -113,7 +118,7 @@ def test_what_a_sender_wrote_is_shown_as_text(address: str) -> None:
 def test_what_cannot_be_examined_is_told_on_the_page(
     address: str, files: dict[str, tuple[str | None, bytes]], status: int, says: str
 ) -> None:
-    answer = httpx.post(f"{address}/verify", files=files, timeout=30)
+    answer = http_post(f"{address}/verify", files=files)
     assert answer.status_code == status
     assert says in answer.text
     assert 'role="alert"' in answer.text
@@ -127,7 +132,7 @@ def test_a_body_of_undeclared_length_is_counted(address: str) -> None:
             yield b"\0" * 2**20
 
     headers = {"content-type": "multipart/form-data; boundary=x"}
-    answer = httpx.post(f"{address}/v1/verify", content=drip(), headers=headers, timeout=30)
+    answer = http_post(f"{address}/v1/verify", content=drip(), headers=headers)
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "image_too_large"
 
@@ -136,7 +141,7 @@ def test_a_body_of_undeclared_length_is_counted(address: str) -> None:
 def test_the_page_allows_no_inline_script_and_nothing_from_elsewhere(
     address: str, path: str
 ) -> None:
-    answer = httpx.get(address + path)
+    answer = http_get(address + path)
     if answer.status_code == 200:
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -144,7 +149,7 @@ def test_the_page_allows_no_inline_script_and_nothing_from_elsewhere(
         assert not re.search(r"<style|style=|onclick=|<script>", answer.text)
         assert not re.search(r'(src|href)="(?!/verify/|#|data:)', answer.text)
         for asset in re.findall(r'(?:src|href)="(/verify/[^"]+)"', answer.text):
-            assert httpx.get(address + asset).status_code == 200
+            assert http_get(address + asset).status_code == 200
     else:
         assert answer.json()["error"]["code"] == "not_found"
 
@@ -160,7 +165,7 @@ def standstill(home: Home) -> Iterator[str]:
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(standstill: str) -> None:
-    with httpx.Client(base_url=standstill) as client:
+    with httpx.Client(base_url=standstill, timeout=60) as client:
         answers = [client.post("/v1/verify", json={}) for _ in range(4)]
         page = client.post("/verify", files={"file": ("x.png", STRANGER)})
     assert [answer.status_code for answer in answers] == [400, 400, 400, 429]
@@ -178,14 +183,14 @@ def test_who_asks_too_often_is_told_when_to_come_back(standstill: str) -> None:
 )
 def test_json_that_names_no_address_is_refused_in_the_one_shape(address: str, body: bytes) -> None:
     headers = {"content-type": "application/json"}
-    answer = httpx.post(f"{address}/v1/verify", content=body, headers=headers)
+    answer = http_post(f"{address}/v1/verify", content=body, headers=headers)
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_value"
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "image/png", ""])
 def test_a_body_of_another_kind_is_refused_in_the_one_shape(address: str, kind: str) -> None:
-    answer = httpx.post(f"{address}/v1/verify", content=b"xx", headers={"content-type": kind})
+    answer = http_post(f"{address}/v1/verify", content=b"xx", headers={"content-type": kind})
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_value"
 
@@ -220,19 +225,19 @@ def elsewhere() -> Iterator[str]:
 def test_an_address_is_fetched_where_the_operator_allows_it(home: Home, elsewhere: str) -> None:
     app = create_app(home, pipeline_of(home), fetcher=Fetcher(allow_loopback=True))
     with served(app) as address:
-        found = httpx.post(f"{address}/v1/verify", json={"url": f"{elsewhere}/x.png"}).json()
+        found = http_post(f"{address}/v1/verify", json={"url": f"{elsewhere}/x.png"}).json()
         assert (found["verdict"], found["file"]) == ("none", f"{elsewhere}/x.png")
-        page = httpx.post(f"{address}/verify", files={"url": (None, f"{elsewhere}/x.png")}).text
+        page = http_post(f"{address}/verify", files={"url": (None, f"{elsewhere}/x.png")}).text
         assert "We found nothing that says where this picture comes from" in page
         for path, code in (("/inside", "address_refused"), ("/page.html", "fetch_failed")):
-            refused = httpx.post(f"{address}/v1/verify", json={"url": elsewhere + path}).json()
+            refused = http_post(f"{address}/v1/verify", json={"url": elsewhere + path}).json()
             assert refused["error"]["code"] == code
 
 
 def test_an_address_inside_is_not_fetched(home: Home, elsewhere: str) -> None:
     app = create_app(home, pipeline_of(home), fetcher=Fetcher())
     with served(app) as address:
-        refused = httpx.post(f"{address}/v1/verify", json={"url": f"{elsewhere}/x.png"})
+        refused = http_post(f"{address}/v1/verify", json={"url": f"{elsewhere}/x.png"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, "address_refused")
 
 
@@ -242,7 +247,7 @@ GOOD = {"verdict": "none", "opinion": "wrong"}
 def test_feedback_is_recorded_without_a_person(address: str, home: Home) -> None:
     words = {"words": "I took this myself; write to anna@example.com"}
     for fields in (GOOD, GOOD | words):
-        answer = httpx.post(f"{address}/verify/feedback", data=fields)
+        answer = http_post(f"{address}/verify/feedback", data=fields)
         assert answer.status_code == 200
         assert "Thank you" in answer.text
     plain, sealed = home.ledger.entries(kind="feedback.verification")
@@ -256,18 +261,14 @@ def test_feedback_is_recorded_without_a_person(address: str, home: Home) -> None
     "fields",
     [{}, {"opinion": "right"}, GOOD | {"verdict": "real"}, GOOD | {"words": "x" * 1001}],
 )
-def test_feedback_on_nothing_is_refused(
-    address: str, home: Home, fields: dict[str, str]
-) -> None:
-    answer = httpx.post(f"{address}/verify/feedback", data=fields)
+def test_feedback_on_nothing_is_refused(address: str, home: Home, fields: dict[str, str]) -> None:
+    answer = http_post(f"{address}/verify/feedback", data=fields)
     assert answer.status_code == 400
     assert 'role="alert"' in answer.text
     assert list(home.ledger.entries(kind="feedback.verification")) == []
 
 
 def test_feedback_cannot_fill_the_ledger(standstill: str, home: Home) -> None:
-    codes = [
-        httpx.post(f"{standstill}/verify/feedback", data=GOOD).status_code for _ in range(4)
-    ]
+    codes = [http_post(f"{standstill}/verify/feedback", data=GOOD).status_code for _ in range(4)]
     assert codes == [200, 200, 429, 429]
     assert len(list(home.ledger.entries(kind="feedback.verification"))) == 2

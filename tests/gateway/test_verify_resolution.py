@@ -69,7 +69,7 @@ def alg(record: Record) -> str:
 def client(home: Home) -> Iterator[httpx.Client]:
     with (
         served(create_app(home, pipeline_of(home))) as address,
-        httpx.Client(base_url=address, timeout=30) as made,
+        httpx.Client(base_url=address, timeout=60) as made,
     ):
         yield made
 

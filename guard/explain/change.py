@@ -10,7 +10,7 @@ from guard.explain.asking import Asker
 from guard.explain.words import kept
 from policies.decision import Frozen
 
-MAX_CHARACTERS = 400_000  # assessed in search of the change
+MAX_CHARACTERS = 150_000  # assessed in search of the change
 _PAIRED = 8  # likeliest words of which any two are tried
 
 Passes = Callable[[Assessment], bool]

@@ -1,8 +1,8 @@
 """Why a prompt was flagged, and the least that would have to go for it to pass.
 
 Works on any ``PromptAssessor``: it only assesses the text again with words left out. The cost is
-bounded: about ``MAX_TEXTS`` texts of at most ``MAX_FOCUS`` characters for what the words add, and
-``change.MAX_CHARACTERS`` in all for the change.
+bounded: for what the words add about ``MAX_TEXTS`` texts and, of long ones, as many as come to
+``MAX_CHARACTERS``; for the change ``change.MAX_CHARACTERS``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from guard.explain.change import Change, Passes, smallest_change
 from guard.explain.words import parts_of, pieces_of
 from policies.decision import Frozen
 
-MAX_TEXTS = 512
+MAX_TEXTS = 320
+MAX_CHARACTERS = 120_000  # of these texts
 MAX_WORDS = 64  # pieces that are taken out one by one; of longer texts neighbours go together
 MAX_FOCUS = 1_200  # characters explained word by word; of a longer text its worst part
 _MAX_ROUNDS = 32  # orders of the words
@@ -135,7 +136,9 @@ def _shares(asker: Asker) -> list[WordShare]:
         return []
     alone = asker.assess(without_each(len(asker.pieces)))[1:]
     without = [each.scores if each else {} for each in alone]
-    rounds = min(max(MAX_TEXTS // (len(asker.pieces) + 1), 2), _MAX_ROUNDS)
+    length = asker.pieces[-1].end - asker.pieces[0].start  # halved, since half of it is left out
+    texts = min(MAX_TEXTS, 2 * MAX_CHARACTERS // length)
+    rounds = min(max(texts // (len(asker.pieces) + 1), 2), _MAX_ROUNDS)
     weights = shapley(asker.value, len(asker.pieces), rounds=rounds)
     return [
         WordShare(

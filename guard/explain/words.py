@@ -38,7 +38,8 @@ def pieces_of(text: str, within: tuple[int, int], spans: Iterable[Span], most: i
 def parts_of(text: str, longest: int) -> list[tuple[int, int]]:
     """Overlapping ranges that cover a text, each of ``longest`` characters at most."""
     last = max(len(text) - longest, 0)
-    return [(start, start + longest) for start in (*range(0, last, longest // 2), last)]
+    starts = (*range(0, last, longest // 2), last)
+    return [(start, min(start + longest, len(text))) for start in starts]
 
 
 def kept(text: str, pieces: Sequence[Piece], stay: Iterable[bool]) -> str:

@@ -43,14 +43,15 @@ _FUNCTION_WORDS = {
     "pt": "os um uma uns de da dos das e com em na nos nas que por para é ao seu "
     "sua mulher homem sem sobre não se",
     "nl": "de het een en van met voor aan dat niet te zijn bij uit naar vrouw zonder onder ik",
-    "sv": "en ett och med av på i är som för den det till att inte från vid kvinna man under",
+    "sv": "en ett och med av på i är som för den det till att inte från vid kvinna under",
     "pl": "w z na się jest nie że od po przez kobieta mężczyzna oraz dla",
     "tr": "bir ve ile bu için de da olan gibi çok kadın adam üzerinde altında",
     "id": "yang di dan dengan dari untuk ini itu seorang sebuah pada ke dalam tidak wanita pria",
     "vi": "một và của với trong là có được cho người các những này đang trên",
 }
 _WORD = re.compile(r"[^\W\d_]+")
-_MIN_HITS = 2
+_MIN_HITS = 2  # different function words
+_CLEAR_HITS = 3  # whatever else is known
 
 
 @lru_cache(1)
@@ -82,10 +83,12 @@ def language_of(text: str, readings: Sequence[Reading], vocabulary: Vocabulary) 
     if unreadable.total() > min(_MAX_UNREADABLE_SHARE * letters, _MAX_UNREADABLE):
         return unreadable.most_common(1)[0][0]
     typed, *further = (_known_share(reading.text, vocabulary) for reading in readings)
-    lowered = [word.lower() for word in words]
-    hits = {code: sum(word in row for word in lowered) for code, row in _function_words().items()}
+    lowered = {word.lower() for word in words}
+    hits = {code: len(row & lowered) for code, row in _function_words().items()}
     foreign = max((code for code in hits if code != ENGLISH), key=lambda code: hits[code])
-    if hits[foreign] >= _MIN_HITS and hits[foreign] > hits[ENGLISH] and typed < _SURELY_ENGLISH:
+    # Some words of other languages are known, since people mix them into English prompts.
+    clearly = hits[foreign] >= max(_CLEAR_HITS, 2 * hits[ENGLISH])
+    if clearly or (_MIN_HITS <= hits[foreign] > hits[ENGLISH] and typed < _SURELY_ENGLISH):
         return foreign
     return UNKNOWN if max(typed, *further, 0.0) < _MIN_KNOWN_SHARE else ENGLISH
 

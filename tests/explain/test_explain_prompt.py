@@ -20,6 +20,7 @@ def explained(text: str, bias: float = -3.0):  # type: ignore[no-untyped-def]
 def test_the_words_are_those_that_were_typed_strongest_first() -> None:
     text = "a  kitten, stab and\tgore near blood"
     found = explained(text)
+    assert found.focus == (0, len(text))
     assert [word.text for word in found.words] == ["gore", "stab", "blood"]
     for word in found.words:
         assert text[word.start : word.end] == word.text

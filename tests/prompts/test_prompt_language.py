@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from guard.prompts import load_assessor
 from guard.prompts.language import NO_LANGUAGE, language_of
 from guard.prompts.readings import readings_of
+from guard.prompts.vocabulary import Vocabulary, word_hash
 
 VOCABULARY = load_assessor().model.vocabulary
 
@@ -33,6 +34,8 @@ def language(text: str) -> str:
         "the Greek letter β on a red wall",
         "el greco painting of a bull in the sun",
         "la la land movie poster with a woman and a man",
+        "la la land",
+        "man bear hugging man, photorealistic",
     ],
 )
 def test_english_is_read_however_it_is_written(text: str) -> None:
@@ -45,6 +48,7 @@ def test_english_is_read_however_it_is_written(text: str) -> None:
         "nackte Frau auf dem Bett",
         "femme avec un couteau dans la cuisine",
         "hombre matando a una mujer",
+        "una mujer en la calle con un perro",
         "uma mulher na praia com um homem",
         "donna con coltello nella stanza",
         "naakte vrouw met een mes",
@@ -77,6 +81,12 @@ def test_what_hides_in_another_script_makes_all_of_it_unread(text: str, expected
 @pytest.mark.parametrize("text", ["", "123 456", "🙂🍆", "...", "\x00"])
 def test_without_words_there_is_no_language(text: str) -> None:
     assert language(text) == NO_LANGUAGE
+
+
+def test_a_vocabulary_that_knows_foreign_words_does_not_make_them_english() -> None:
+    text = "una mujer en la calle con un perro"
+    knows_all = Vocabulary({word_hash(word): -9.0 for word in text.split()})
+    assert language_of(text, readings_of(text, knows_all), knows_all) == "es"
 
 
 @given(st.text(st.sampled_from("голаяженщинаубийство裸女性杀人"), min_size=9, max_size=40))

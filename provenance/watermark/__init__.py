@@ -16,7 +16,7 @@ __all__ = [
     "load_scheme",
 ]
 
-DEFAULT_SCHEME: Final = "dwtDctSvd"
+DEFAULT_SCHEME: Final = "lattice"
 
 SCHEMES: Final = ("lattice", "dwtDctSvd", "dwtDct", "rivaGan")
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.prompts import MAX_CHARACTERS, LinearPromptAssessor
+from guard.prompts import MAX_CHARACTERS, load_assessor
 from guard.prompts.readings import readings_of
 from guard.prompts.vocabulary import Vocabulary, word_hash
 
@@ -157,8 +157,8 @@ def test_work_is_bounded_on_the_longest_prompt(unit: str) -> None:
     assert len(readings_of(text, VOCABULARY)) <= 10
 
 
-def test_the_shipped_vocabulary_knows_words_and_no_noise(assessor: LinearPromptAssessor) -> None:
-    vocabulary = assessor.model.vocabulary
+def test_the_shipped_vocabulary_knows_words_and_no_noise() -> None:
+    vocabulary = load_assessor().model.vocabulary
     assert all(vocabulary.knows(word) for word in ("garden", "woman", "castle", "knife"))
     rng = random.Random(7)
     noise = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=9)) for _ in range(2_000)]

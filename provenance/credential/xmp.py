@@ -5,6 +5,7 @@ It is written before the signature, which covers it. Sources: IPTC Photo Metadat
 16684-1).
 """
 
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -21,6 +22,9 @@ MAX_PACKET_BYTES = 60_000  # a JPEG segment holds 65,533
 _OURS = rb"[\w.-]+:(?:DigitalSourceType|AISystemUsed|AISystemVersionUsed|AIGC)"
 _ATTRIBUTE = re.compile(rb"\s" + _OURS + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _ELEMENT = re.compile(rb"<(" + _OURS + rb")(?:\s[^<>]*)?(?:/>|(?<!/)>[^<]*</\1\s*>)")
+_AIGC = re.compile(
+    rb"[\w.-]+:AIGC\s*=\s*(?:\"([^\"]*)\"|'([^']*)')|<[\w.-]+:AIGC(?:\s[^<>]*)?>([^<]*)</"
+)
 _RDF_ENDS = re.compile(rb"</([\w.-]+:)?RDF\s*>")
 
 
@@ -85,6 +89,20 @@ def packet(labels: Labels, existing: bytes | None = None) -> bytes:
     if len(made) > MAX_PACKET_BYTES:
         raise PictureInvalid("its XMP metadata are too long with ours; shorten or remove them")
     return made
+
+
+def aigc_label(packet: bytes) -> Mapping[str, object] | None:
+    """The fields of a packet's ``AIGC`` label, whoever wrote it; empty where they cannot be read,
+    None where there is no label."""
+    found = _AIGC.search(packet)
+    if found is None:
+        return None
+    try:
+        fields = json.loads(html.unescape(next(t for t in found.groups() if t).decode()))
+    except (StopIteration, UnicodeDecodeError, ValueError, RecursionError):
+        return {}
+    inner = fields.get("AIGC", fields) if isinstance(fields, dict) else {}
+    return inner if isinstance(inner, dict) else {}
 
 
 def _description(labels: Labels) -> str:

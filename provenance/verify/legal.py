@@ -13,10 +13,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from provenance.credential.credential import Integrity, State
+from provenance.credential.writer.containers import xmp_of
+from provenance.credential.xmp import aigc_label
 from provenance.verify.findings import Findings
 from provenance.verify.report import LegalLine, LineStatus, Origin
 
-CHINA_NAMESPACE = b"http://www.tc260.org.cn/ns/AIGC/1.0/"  # of the AIGC property in XMP
+AIGC_FIELDS = ("Label", "ContentProducer", "ProduceID")  # GB 45438-2025; the others may be empty
 
 PASS, FAIL, NOT_ASSESSED = LineStatus.PASS, LineStatus.FAIL, LineStatus.NOT_ASSESSED
 
@@ -131,9 +133,16 @@ def _standard(findings: Findings, _: bytes) -> Said:
 
 
 def _implicit_label(_: Findings, data: bytes) -> Said:
-    if CHINA_NAMESPACE in data:
-        return Said(NOT_ASSESSED, "an AIGC property is there; its fields are not checked")
-    return Said(FAIL, "no AIGC property was found in the file's metadata")
+    packet = xmp_of(data)
+    label = aigc_label(packet) if packet else None
+    if label is None:
+        return Said(FAIL, "no AIGC property was found in the file's metadata")
+    missing = [name for name in AIGC_FIELDS if not label.get(name)]
+    return _says(
+        not missing,
+        "the AIGC property names label, producer and identifier",
+        f"the AIGC property lacks {', '.join(missing)}",
+    )
 
 
 _RULES: tuple[tuple[str, Callable[[Findings, bytes], Said]], ...] = (

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from provenance.credential import read, sign
 from provenance.errors import SignerUnavailable
 from provenance.keys import (
+    Algorithm,
     CallbackSigner,
     KeySigner,
     Signer,
@@ -27,6 +28,7 @@ from provenance.keys import (
     aws_kms,
     open_signer,
 )
+from provenance.keys.development import new_key
 from provenance.keys.ring import key_pem
 from provenance.keys.service import der_signature
 from tests.credential.authority import DAY, Authority
@@ -115,11 +117,13 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return label
 
 
-def imported(tmp_path: Path, token: str) -> bytes:
+def imported(
+    tmp_path: Path, token: str, label: str = "signer", alg: Algorithm = Algorithm.ES256
+) -> bytes:
     """Puts a key into the token, which it then never leaves; returns its chain."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = new_key(alg)
     (tmp_path / "import.pem").write_bytes(key_pem(key))
-    which = ["--token", token, "--label", "signer", "--id", "A1", "--pin", PIN]
+    which = ["--token", token, "--label", label, "--id", label.encode().hex(), "--pin", PIN]
     subprocess.run(
         ["softhsm2-util", "--import", tmp_path / "import.pem", *which],
         check=True,
@@ -138,6 +142,8 @@ def test_a_token_signs_and_says_what_is_wrong(tmp_path: Path, token: str) -> Non
     assert PIN not in repr(signer)
     assert signs(signer)
     assert signs(signer)  # the session is kept
+    edwards = imported(tmp_path, token, "edwards", Algorithm.ED25519)
+    assert signs(TokenSigner(Path(MODULE), token, "edwards", PIN, edwards))
     signer._opened[0].session.close()
     assert signs(signer)
     for wrong in (

@@ -1,14 +1,22 @@
 """What a picture says of itself in XMP: ours is there once, and what others said stays."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.credential.xmp import AIGC, IPTC, MAX_PACKET_BYTES, Labels, packet
+from provenance.credential import sign_statements
+from provenance.credential.manifest import Statements, statements
+from provenance.credential.xmp import AIGC, IPTC, MAX_PACKET_BYTES, Labels, aigc_label, packet
 from provenance.errors import PictureInvalid
+from provenance.keys import create_development_signer, load_trust
+from provenance.verify import Sources, verify
+from provenance.verify.report import LineStatus
+from tests.credential.scenery import claims, encoded
 
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 CAMERA = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
@@ -66,6 +74,45 @@ def test_what_was_said_of_the_same_is_replaced(existing: bytes) -> None:
     sources = [value for name, value in said if name.endswith("DigitalSourceType")]
     assert sources == [GENERATED]
     assert "Theirs" in [value for _, value in said]
+
+
+@pytest.mark.parametrize(
+    ("existing", "fields"),
+    [
+        (theirs(attributes="""T:AIGC='{"Label":"1"}' xmlns:T="x" """), {"Label": "1"}),
+        (theirs(attributes='T:AIGC="{&quot;Label&quot;:&quot;2&quot;}"'), {"Label": "2"}),
+        (theirs('<T:AIGC>{"AIGC": {"Label": "3"}}</T:AIGC>'), {"Label": "3"}),
+        (theirs('<T:AIGC>{"Label": </T:AIGC>'), {}),
+        (theirs("<T:AIGC></T:AIGC>"), {}),
+        (theirs("<T:AIGC>[1]</T:AIGC>"), {}),
+        (theirs(), None),
+    ],
+)
+def test_a_label_of_generation_is_read_as_others_write_it(
+    existing: bytes, fields: dict[str, str] | None
+) -> None:
+    assert aigc_label(existing) == fields
+
+
+def test_the_line_of_chinas_standard_is_assessed(tmp_path: Path) -> None:
+    signer, trust = create_development_signer(tmp_path), load_trust(tmp_path)
+
+    def said(stated: Statements) -> tuple[LineStatus, str]:
+        data = sign_statements(encoded(), "image/png", stated, signer).data
+        report = verify(data, sources=Sources(trust=trust))
+        return next((line.status, line.because) for line in report.legal if line.line == "CN-Z1")
+
+    stated = statements(claims())
+    assert said(stated)[0] is LineStatus.PASS
+    assert said(replace(stated, labels=None)) == (
+        LineStatus.FAIL,
+        "no AIGC property was found in the file's metadata",
+    )
+    bare = Labels(GENERATED, generated=True, provider="P")
+    assert said(replace(stated, labels=bare)) == (
+        LineStatus.FAIL,
+        "the AIGC property lacks ProduceID",
+    )
 
 
 def test_a_photograph_has_no_label_of_generation() -> None:

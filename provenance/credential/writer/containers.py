@@ -51,3 +51,11 @@ def container_of(data: bytes, media_type: str) -> Container:
     if not fits:
         raise PictureInvalid(f"these bytes are not of the kind {media_type}")
     return cast(Container, _MODULES[media_type])
+
+
+def xmp_of(data: bytes) -> bytes | None:
+    """The XMP packet in a picture of a kind that is signed here; None where none can be read."""
+    try:
+        return container_of(data, media_type_of(data)).xmp(data)
+    except PictureInvalid:
+        return None

@@ -54,6 +54,7 @@ def _conditions(asked: Asked, home: Home) -> Conditions:
         use_ledger=asked.use_ledger,
         ledger=head,
         resolvers=asked.resolvers,
+        revocation=asked.revocation,
         software=software(),
     )
 
@@ -75,7 +76,7 @@ def replay(
     report = unseal(read_file(file, MAX_REPORT_BYTES), home.ledger.keys().keys)
     home.ledger.close()  # an open database must not be shared with the processes that start now
     then = report.conditions
-    asked = Asked(home.path, trust, then.at, then.use_ledger, then.resolvers)
+    asked = Asked(home.path, trust, then.at, then.use_ledger, then.resolvers, then.revocation)
     paths = [_place(entry, _by_content(pictures)) for entry in report.files]
     outcomes = verify_all(paths, asked, workers or default_workers(len(paths)))
     again = []

@@ -63,6 +63,14 @@ def verify_files(
             " several times. The mark's value is sent there, not the picture.",
         ),
     ] = None,
+    revocation: Annotated[
+        bool,
+        typer.Option(
+            "--revocation",
+            help="Ask the signer's authority whether its certificate was revoked (OCSP). It learns"
+            " whose pictures are looked at.",
+        ),
+    ] = False,
     no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Use the file alone.")] = False,
     legal: Annotated[
         Law | None, typer.Option(help="Marking duties that one file can show, line by line.")
@@ -88,7 +96,7 @@ def verify_files(
     Exit code 0 where every file is established or recovered, else 1; 4 where one cannot be read.
     """
     if replay is not None:
-        if any((at, no_ledger, resolver, legal, report, html)):
+        if any((at, no_ledger, resolver, revocation, legal, report, html)):
             raise InvalidRequest("--replay takes its conditions from the report; give it alone")
         opened = open_home(context, home)
         anchors = tuple(trust or ())
@@ -110,6 +118,7 @@ def verify_files(
         at=_time(at) or (began if report else None),
         use_ledger=not no_ledger,
         resolvers=tuple(resolver or ()),
+        revocation=revocation,
     )
     kept = _verify(paths, asked, workers, legal, as_json=as_json, keep=bool(report or html))
     if report is not None:

@@ -53,7 +53,8 @@ class Asked:
     ``home``: whose ledger and authority count, None for neither. ``trust``: files of further
     anchors (provenance.keys.load_trust). ``at``: the moment at which certificates must be valid,
     None for now. ``resolvers``: where Soft Binding Resolution APIs begin, which are asked over the
-    network; a redirect to this machine is followed only from one that is on it.
+    network; a redirect to this machine is followed only from one that is on it. ``revocation``:
+    ask the signer's authority whether its certificate was revoked, over the network too.
     """
 
     home: Path | None = None
@@ -61,13 +62,19 @@ class Asked:
     at: datetime | None = None
     use_ledger: bool = True
     resolvers: tuple[str, ...] = ()
+    revocation: bool = False
 
     @cached_property
     def sources(self) -> Sources:
         """Raises HomeInvalid, LedgerUnavailable and their kind."""
         sources = Home.open(self.home).sources() if self.home else Sources()
         trust = reduce(or_, map(load_trust, self.trust), sources.trust)
-        return replace(sources, trust=trust, resolvers=tuple(map(_resolver, self.resolvers)))
+        return replace(
+            sources,
+            trust=trust,
+            resolvers=tuple(map(_resolver, self.resolvers)),
+            revocation=Fetcher() if self.revocation else None,
+        )
 
     def verify(self, file: Path) -> Outcome:
         """One file. An outage raises; a file that cannot be read is an outcome."""

@@ -33,7 +33,7 @@ class Conditions(Frozen):
 
     ``at``: the moment at which certificates had to be valid. ``trust``: SHA-256 (hex) of the trust
     anchors. ``ledger``: the signed note of the ledger's head, None where none was asked.
-    ``resolvers``: the services that were asked.
+    ``resolvers``: the services that were asked; ``revocation``: so were signers' authorities.
     """
 
     at: AwareDatetime
@@ -41,6 +41,7 @@ class Conditions(Frozen):
     use_ledger: bool
     ledger: str | None
     resolvers: tuple[str, ...] = ()
+    revocation: bool = False
     software: dict[str, str]
 
 

@@ -157,6 +157,19 @@ def test_nothing_named_is_wrong_use(wardmark: Wardmark) -> None:
     assert ran.document["error"]["code"] == "invalid_value"
 
 
+def test_a_revocation_that_was_asked_about_and_not_answered_is_told(
+    wardmark: Wardmark, folder: Path
+) -> None:
+    """A development certificate names no authority to ask, so nothing goes over the network."""
+
+    def names(*options: str) -> set[str]:
+        said = wardmark("verify", folder / "b.png", "--json", *options).document["agreement"]
+        return {agreement["name"] for agreement in said}
+
+    assert "revocation-unknown" not in names()
+    assert "revocation-unknown" in names("--revocation")
+
+
 def test_lines_of_one_law_alone(wardmark: Wardmark, folder: Path) -> None:
     ran = wardmark("verify", folder / "b.png", "--legal", "ca", "--json")
     assert {line["line"][:3] for line in ran.document["legal"]} == {"CA-"}

@@ -43,9 +43,12 @@ BUDGET ?= 90m
 train-core: .venv/.runtime
 	$(BIN)/python -m guard.generation.training --budget $(BUDGET) --out training-output/core
 
-# Retrains the prompt assessor. DATA is a folder of labelled prompts (docs/model-cards says which).
+# Retrains the prompt assessor; resumable. DATA is a folder of labelled prompts, ENCODER the encoder to
+# start from (docs/model-cards/prompt-fusion.md says which).
 train-prompts: .venv/.runtime
-	$(BIN)/python -m guard.prompts.training --data $(DATA) --out training-output/prompts
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	$(BIN)/python -m guard.prompts.training --data $(DATA) --encoder $(ENCODER) \
+	  --work training-output/prompts/runs --out training-output/prompts --budget $(BUDGET)
 
 # torch first and alone: a bare requirement of another package would fetch a build with CUDA.
 .venv/.torch: constraints.txt

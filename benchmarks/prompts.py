@@ -3,16 +3,19 @@
     python benchmarks/prompts.py --data DIR
 
 DIR (default: $WARDMARK_DATA/prompts) holds labelled prompts (``*.jsonl.gz``) and, for comparison,
-word lists (``lexicons/*_en.txt``).
-The quality of the model is what its training measured on families of sources left out of training
-(``evaluation.json``): the shipped weights have seen most of DIR and are not scored on it. The word
-list is scored here and now on the same prompts. So is speed, on this machine.
+word lists (``lexicons/*_en.txt``). The quality of the model, of its parts alone and of the encoder
+as it came is what training measured on folds of sources left out (``evaluation.json``): the shipped
+weights have seen most of DIR and are not scored on it. "Source known" is a fifth of all prompts,
+scored by parts that know the sources but no near-duplicate of the prompts. The word list is scored
+here and now on the same prompts; speed is measured on this machine.
 """
 
 import argparse
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -20,16 +23,27 @@ from typing import Any
 
 import numpy as np
 
-from guard.prompts import load_assessor
+from guard.evaluate.metrics import clopper_pearson
+from guard.prompts import TrainedPromptAssessor, load_assessor
 from guard.prompts.fold import fold
 from guard.prompts.reading import Reading
+from guard.prompts.training import evaluation
 from guard.prompts.training.__main__ import MOST, SEED
 from guard.prompts.training.corpus import Prompt, read
-from guard.prompts.training.evaluation import evaluate
-from guard.prompts.training.metrics import clopper_pearson
+from guard.prompts.training.judged import judged_unsafe
 
-TIMED = 400  # prompts
+TIMED = 300  # prompts
 BATCH = 64
+
+_FRESH = """
+import time
+began = time.perf_counter()
+from guard.prompts import load_assessor
+load_assessor().assess(["a red house by the sea"])
+seconds = time.perf_counter() - began
+status = open("/proc/self/status").read()  # getrusage would count the parent's memory
+print(seconds, status.split("VmHWM:")[1].split()[0])
+"""
 
 
 def word_list(directory: Path, prompts: list[Prompt]) -> dict[str, Any]:
@@ -43,15 +57,15 @@ def word_list(directory: Path, prompts: list[Prompt]) -> dict[str, Any]:
     if not words:
         raise SystemExit(f"No word list in {directory / 'lexicons'}; nothing to compare with.")
     listed = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
-    hits = [len(listed.findall(fold(Reading.of(prompt.text)).text)) for prompt in prompts]
-    return evaluate(
-        prompts,
-        ("unsafe",),
-        np.array(hits, dtype=np.float32)[:, None],
-        np.array(hits, dtype=np.float32)[:, None],
-        np.ones(len(prompts), dtype=np.bool_),
-        {},
-    ).figures
+    hits = np.array(
+        [len(listed.findall(fold(Reading.of(prompt.text)).text)) for prompt in prompts], float
+    )
+    usable = np.array([p.unsafe is not None or not judged_unsafe(p.text) for p in prompts])
+    mixed = evaluation.mixture(prompts, usable)
+    return {
+        "core": evaluation.core(hits, mixed),
+        **evaluation.flags(hits, hits > 0, mixed),
+    }
 
 
 def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -65,46 +79,57 @@ def measures(figures: dict[str, float]) -> tuple[str, ...]:
     return tuple(f"{figures[name]:.3f}" for name in names)
 
 
-def unread(prompts: list[Prompt], sources: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Benign English prompts taken for another language, and false alarms of the minors' rule."""
-    assessor = load_assessor()
+def unread(prompts: list[Prompt], assessor: TrainedPromptAssessor) -> list[tuple[str, ...]]:
+    """Benign English prompts taken for another language, and false alarms of the rules."""
     rows = []
-    for source in sources:
+    for source in (*evaluation.ORDINARY, *evaluation.HARD):
         texts = [p.text for p in prompts if p.source == source and not p.unsafe][:TIMED]
         found = assessor.assess(texts)
         foreign = sum(each.language not in ("en", "zxx") for each in found)
-        flagged = sum(
-            each.scores.get("sexual_minors", 0.0) >= each.thresholds.get("sexual_minors", 1.0)
-            for each in found
-        )
-        bound = clopper_pearson(flagged, len(texts))
-        rows.append(
-            (source, f"{foreign / len(texts):.4f}", f"{bound.rate:.4f}", f"{bound.high:.4f}")
-        )
+        alarms = []
+        for category in ("sexual_minors", "privacy", "injection_evasion"):
+            hits = sum(
+                each.scores.get(category, 0.0) >= each.thresholds.get(category, 1.0)
+                for each in found
+            )
+            alarms.append(f"{hits}")
+        bound = clopper_pearson(0, len(texts))
+        rows.append((source, f"{len(texts)}", f"{foreign}", *alarms, f"{bound.high:.4f}"))
     return rows
 
 
-def speed(prompts: list[Prompt]) -> list[tuple[str, ...]]:
-    """Times of one thread: loading, single prompts, batches."""
-    began = time.perf_counter()
-    assessor = load_assessor()
-    loading = time.perf_counter() - began
-    texts = [prompt.text for prompt in prompts if 30 <= len(prompt.text.split()) <= 50][:TIMED]
+def speed(prompts: list[Prompt], assessor: TrainedPromptAssessor) -> list[tuple[str, ...]]:
+    """Start-up and memory of a fresh process (Linux), single prompts, batches on two threads."""
+    fresh = subprocess.run([sys.executable, "-c", _FRESH], capture_output=True, check=True)
+    seconds, kilobytes = fresh.stdout.split()
+    texts = [prompt.text for prompt in prompts if 38 <= len(prompt.text.split()) <= 42][:TIMED]
     assessor.assess(texts[:BATCH])
-    single = []
+    single, alone = [], []
+    used = time.thread_time()
     for text in texts:
         began = time.perf_counter()
         assessor.assess([text])
         single.append(time.perf_counter() - began)
-    began = time.process_time()
-    for at in range(0, len(texts), BATCH):
-        assessor.assess(texts[at : at + BATCH])
-    cpu = (time.process_time() - began) / len(texts)
+    used = time.thread_time() - used
+    encoder = assessor.model.encoder
+    for text in texts:
+        began = time.perf_counter()
+        encoder.logits([fold(Reading.of(text)).text])
+        alone.append(time.perf_counter() - began)
+    step = max(len(prompts) // (20 * BATCH), 1)
+    mixed = [prompt.text for prompt in prompts[::step]][: 20 * BATCH]
+    began = time.perf_counter()
+    for at in range(0, len(mixed), BATCH):
+        assessor.assess(mixed[at : at + BATCH])
+    rate = len(mixed) / (time.perf_counter() - began)
     return [
-        ("load", f"{1e3 * loading:.0f} ms"),
-        ("prompt of 30 to 50 words, p50", f"{1e3 * np.quantile(single, 0.5):.2f} ms"),
-        ("prompt of 30 to 50 words, p95", f"{1e3 * np.quantile(single, 0.95):.2f} ms"),
-        ("CPU time of one of them, mean", f"{1e3 * cpu:.2f} ms"),
+        ("start-up: import, load, one prompt", f"{1e3 * float(seconds):.0f} ms"),
+        ("memory of that process, at most", f"{float(kilobytes) / 1024:.0f} MiB"),
+        ("prompt of 40 words, p50", f"{1e3 * np.quantile(single, 0.5):.2f} ms"),
+        ("prompt of 40 words, p95", f"{1e3 * np.quantile(single, 0.95):.2f} ms"),
+        ("CPU time of one of them, mean", f"{1e3 * used / len(texts):.2f} ms"),
+        ("all of it against the encoder alone, p50", f"{np.median(single) / np.median(alone):.2f}"),
+        (f"prompts of all sources, batches of {BATCH}, two threads", f"{rate:.0f} a second"),
     ]
 
 
@@ -120,16 +145,17 @@ def main() -> None:
     model = json.loads((files("guard.prompts") / "weights" / "evaluation.json").read_text("utf-8"))
     words = word_list(directory, prompts)
 
-    foreign = model["false_positives_of_unseen_sources"]
     header = ("AUROC", "AUPRC", "TPR at FPR .5 %", "1 %", "5 %")
-    rows = []
-    for cut in model["core"]:
-        rows.append((cut, "model", *measures(model["core"][cut])))
-        rows.append((cut, "word list", *measures(words["core"][cut])))
+    known = model["known"]
+    scored = {
+        **model["core"],
+        "word list": words["core"],
+        "model that knows the sources": known["core"],
+    }
     show(
         "Core categories, every source left out of training",
         ("prompts", "scored by", *header),
-        rows,
+        [(cut, by, *measures(scored[by][cut])) for cut in words["core"] for by in scored],
     )
     show(
         "Categories",
@@ -139,21 +165,22 @@ def main() -> None:
                 category,
                 *measures(each),
                 f"{each['threshold']:.3f}",
-                f"{each['false_positive_rate']['rate']:.4f}",
-                f"{each['false_positive_rate']['high']:.4f}",
+                f"{each['false_positive_rate']:.4f}",
+                f"{each['false_positive_bound']:.4f}",
                 f"{each['calibration_error']:.3f}",
             )
             for category, each in model["categories"].items()
         ],
     )
     show(
-        "Unsafe sources at the shipped threshold",
-        ("source", "prompts", "recall", "word list", *header),
+        "Unsafe sources at the shipped thresholds",
+        ("source", "prompts", "recall", "source known", "word list", *header),
         [
             (
                 source,
                 str(each["prompts"]),
                 f"{each['recall']:.3f}",
+                f"{known['sources'][source]['recall']:.3f}",
                 f"{words['sources'][source]['recall']:.3f}",
                 *measures(each),
             )
@@ -161,38 +188,60 @@ def main() -> None:
         ],
     )
     show(
-        "Benign sources at the shipped threshold",
-        ("source", "flagged", "95 % interval", "had the source been unseen", "word list"),
+        "Benign sources at the shipped thresholds",
+        ("source", "flagged", "95 % interval", "source known", "word list"),
         [
             (
                 source,
                 f"{each['rate']:.4f}",
                 f"{each['low']:.4f} to {each['high']:.4f}",
-                f"{foreign[source]['rate']:.4f}" if source in foreign else "",
+                f"{known['false_positives'][source]['rate']:.4f}",
                 f"{words['false_positives'][source]['rate']:.4f}",
             )
             for source, each in model["false_positives"].items()
         ],
     )
     show(
-        "Disguised prompts at the shipped threshold",
-        ("disguise", "recall in clear", "recall disguised", "of those flagged, still flagged"),
+        "Harmless prompts beside the harmful ones made with them",
+        ("sources", "scored by", "AUROC", "harmless flagged", "harmful flagged", "at 18 %"),
+        [
+            (
+                pair,
+                by,
+                f"{each[pair]['auroc']:.3f}",
+                f"{each[pair]['harmless_flagged']:.3f}",
+                f"{each[pair]['harmful_flagged']:.3f}",
+                f"{each[pair]['harmful_flagged_at_0.18']:.3f}",
+            )
+            for pair in model["twins"]
+            for by, each in (
+                ("model", model["twins"]),
+                ("model that knows the sources", known["twins"]),
+                ("word list", words["twins"]),
+            )
+        ],
+    )
+    show(
+        "Disguised prompts at the shipped thresholds",
+        ("disguise", "recall in clear", "disguised", "disguised / clear", "still flagged"),
         [
             (
                 name,
                 f"{each['plain_recall']:.3f}",
                 f"{each['recall']:.3f}",
+                f"{each['recall'] / each['plain_recall']:.3f}",
                 f"{each['still_flagged']:.3f}",
             )
-            for name, each in model["obfuscations"].items()
+            for name, each in model["disguises"].items()
         ],
     )
+    assessor = load_assessor()
     show(
         "The shipped assessor on benign sources: what is no matter of weights",
-        ("source", "not read as English", "flagged by the rule on minors", "at most"),
-        unread(prompts, tuple(model["false_positives"])),
+        ("source", "prompts", "not read as English", "minors", "privacy", "injection", "0 means <"),
+        unread(prompts, assessor),
     )
-    show("Speed, one thread", ("what", "time"), speed(prompts))
+    show("Speed", ("what", "figure"), speed(prompts, assessor))
 
 
 if __name__ == "__main__":

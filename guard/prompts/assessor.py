@@ -1,47 +1,84 @@
 """The prompt assessor: readings, the model, the rules, and the evidence for what they say."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from guard.assessment import Assessment, AssessorRef, Span
 from guard.errors import InvalidRequest
 from guard.prompts.disguise import is_disguised
 from guard.prompts.language import ENGLISH, language_of
-from guard.prompts.linear import LinearModel, Window, digest_of, windows
+from guard.prompts.model import PromptModel, Window, digest_of, probabilities, windows
+from guard.prompts.names import NameList
 from guard.prompts.reading import Reading
 from guard.prompts.readings import readings_of
-from guard.prompts.rules import IDENTIFIER_CERTAIN, MINORS_CERTAIN, Hit, identifiers, minors
+from guard.prompts.rules import (
+    IDENTIFIER_CERTAIN,
+    INJECTION_CERTAIN,
+    LISTED_CERTAIN,
+    MINORS_CERTAIN,
+    Hit,
+    identifiers,
+    injections,
+    minors,
+)
 from policies.categories import CATEGORIES
 
 MAX_CHARACTERS = 32_000  # of one prompt
 
-_RULED = ("sexual_minors", "privacy")
-_PRIVACY_THRESHOLD = 0.5  # the rule says 0 or nearly 1; anything between would do
+_RULED = ("sexual_minors", "privacy", "injection_evasion")
+_RULE_THRESHOLD = 0.5  # a rule says 0 or nearly 1; anything between would do
 _MAX_SPANS = 3  # words shown for a category that the model flags
 _MIN_SHARE = 0.25  # of the strongest word's weight; below it a word is no evidence
 _WORD = re.compile(r"[^\W_]+")
 
+Matrix = NDArray[np.float32]
 
-class LinearPromptAssessor:
-    """Scores English prompts for six core categories by model, two further ones by rule.
+
+class View(NamedTuple):
+    """What the model sees at once: one window of one reading."""
+
+    reading: Reading
+    window: Window
+    text: str
+
+
+def _views(readings: Sequence[Reading]) -> list[View]:
+    return [
+        View(reading, window, reading.text[window.start : window.end])
+        for reading in readings
+        for window in windows(reading.text)
+    ]
+
+
+class TrainedPromptAssessor:
+    """Scores English prompts for the core categories by model, three further ones by rule.
 
     A prompt's score is the worst over all its readings and windows. What cannot be read (another
     language, pictures only) is not assessed, and neither are the categories without a head.
     """
 
-    def __init__(self, model: LinearModel, digest: str) -> None:
+    def __init__(
+        self, model: PromptModel, digest: str, lists: Mapping[str, NameList] | None = None
+    ) -> None:
         self._model = model
+        self._lists = dict(lists or {})
         self._ref = AssessorRef(
             name=model.manifest.name, version=model.manifest.version, digest=digest
         )
-        modelled = {*model.categories, *_RULED}
+        modelled = {*model.categories, *_RULED, *self._lists}
         self._never = frozenset(CATEGORIES) - modelled
         sexual = model.thresholds["sexual"]
         self._thresholds = {
-            **model.thresholds, "sexual_minors": sexual, "privacy": _PRIVACY_THRESHOLD
-        }  # fmt: skip
+            **model.thresholds,
+            **dict.fromkeys((*_RULED, *self._lists), _RULE_THRESHOLD),
+            "sexual_minors": sexual,
+        }
 
     @property
     def ref(self) -> AssessorRef:
@@ -49,11 +86,11 @@ class LinearPromptAssessor:
 
     @property
     def covers(self) -> frozenset[str]:
-        """The categories with a head or a rule; of another language than English only privacy."""
+        """The categories with a head or a rule; of another language than English hardly any."""
         return frozenset(CATEGORIES) - self._never
 
     @property
-    def model(self) -> LinearModel:
+    def model(self) -> PromptModel:
         """The model behind the scores, for explanations and for figures."""
         return self._model
 
@@ -65,25 +102,42 @@ class LinearPromptAssessor:
                     f"The prompt has {len(text):,} characters; at most {MAX_CHARACTERS:,} are "
                     "assessed. Shorten it."
                 )
-        return [self._assess(text) for text in texts]
+        readings = [readings_of(text, self._model.vocabulary) for text in texts]
+        views = [_views(each) for each in readings]
+        read = self._model.logits([view.text for each in views for view in each])
+        ends = np.cumsum([len(each) for each in views])
+        return [
+            self._assess(*each)
+            for each in zip(texts, readings, views, np.split(read, ends[:-1]), strict=True)
+        ]
 
-    def _assess(self, text: str) -> Assessment:
-        readings = readings_of(text, self._model.vocabulary)
+    def _assess(
+        self, text: str, readings: Sequence[Reading], views: Sequence[View], log_odds: Matrix
+    ) -> Assessment:
         language = language_of(text, readings, self._model.vocabulary)
         spans: list[Span] = []
         scores: dict[str, float] = {}
         personal = [(each, hit) for each in readings for hit in identifiers(each.text)]
         scores["privacy"] = IDENTIFIER_CERTAIN if personal else 0.0
         spans += [_span(each, hit, "privacy", IDENTIFIER_CERTAIN) for each, hit in personal]
+        for category, names in self._lists.items():
+            listed = [(each, hit) for each in readings for hit in names.find(each.text)]
+            scores[category] = LISTED_CERTAIN if listed else 0.0
+            spans += [_span(each, hit, category, LISTED_CERTAIN) for each, hit in listed]
         wordless = not any(c.isalpha() for each in readings for c in each.text)
         readable = language == ENGLISH or wordless
+        steering = [(each, hit) for each in readings for hit in injections(each.text)]
+        if readable or steering:
+            sure = INJECTION_CERTAIN if steering else 0.0
+            scores["injection_evasion"] = sure
+            spans += [_span(each, hit, "injection_evasion", sure) for each, hit in steering]
         if wordless:  # says nothing, so asks for nothing: a model would answer with its base rate
             scores |= dict.fromkeys((*self._model.categories, "sexual_minors"), 0.0)
         elif readable:
-            modelled, evidence = self._read(readings)
+            modelled, evidence = self._read(readings, views, log_odds)
             scores |= modelled
             spans += evidence
-        unread = frozenset() if readable else frozenset(CATEGORIES) - {"privacy"}
+        unread = frozenset() if readable else frozenset(CATEGORIES) - frozenset(scores)
         return Assessment(
             assessor=self._ref,
             subject="prompt",
@@ -99,19 +153,18 @@ class LinearPromptAssessor:
             },
         )
 
-    def _read(self, readings: Sequence[Reading]) -> tuple[dict[str, float], list[Span]]:
+    def _read(
+        self, readings: Sequence[Reading], views: Sequence[View], log_odds: Matrix
+    ) -> tuple[dict[str, float], list[Span]]:
         """Scores of all categories that need English, and their evidence."""
-        views = [(reading, window) for reading in readings for window in windows(reading.text)]
-        logits = self._model.logits([r.text[w.start : w.end] for r, w in views])
-        probabilities = self._model.probabilities(logits)
-        worst = probabilities.argmax(axis=0)
+        found = probabilities(log_odds)
+        worst = found.argmax(axis=0)
         scores: dict[str, float] = {}
         spans: list[Span] = []
         for head, category in enumerate(self._model.categories):
-            scores[category] = float(probabilities[worst[head], head])
+            scores[category] = float(found[worst[head], head])
             if scores[category] >= self._thresholds[category]:
-                reading, window = views[worst[head]]
-                spans += self._evidence(reading, window, category)
+                spans += self._evidence(views[worst[head]], category)
         scores["sexual_minors"] = 0.0
         for reading in readings:
             terms = minors(reading.text)
@@ -126,9 +179,13 @@ class LinearPromptAssessor:
             scores["unsafe"] = max(scores["unsafe"], scores["sexual_minors"])
         return scores, spans
 
-    def _evidence(self, reading: Reading, window: Window, category: str) -> Iterator[Span]:
-        """The words of a window that speak most for a category, strongest first."""
-        text = reading.text[window.start : window.end]
+    def _evidence(self, view: View, category: str) -> Iterator[Span]:
+        """The words of a view that speak most for a category in the linear part, strongest first.
+
+        That part alone, since it costs nothing: what the whole model makes of a word is for
+        explanations on demand.
+        """
+        reading, window, text = view
         weights = self._model.contributions(text, category)
         words = [
             (float(weights[match.start() : match.end()].sum()), match)
@@ -151,13 +208,20 @@ def _span(reading: Reading, hit: Hit, category: str, weight: float) -> Span:
     return Span(start=start, end=end, category=category, weight=weight, reading=reading.name)
 
 
-def load_assessor(directory: Path | None = None) -> LinearPromptAssessor:
+def load_assessor(
+    directory: Path | None = None, *, people: Path | None = None, marks: Path | None = None
+) -> TrainedPromptAssessor:
     """The assessor with the weights of ``directory``, by default those of the package.
 
-    Takes about 50 ms. Raises WeightsInvalid where the files are not those on record.
+    ``people``, ``marks``: an operator's lists of names (``guard.prompts.names``); with them
+    likeness_deception and ip_trademark are assessed, without them they are not. Takes about 0.3 s.
+    Raises WeightsInvalid where the files are not those on record, InvalidRequest for a bad list.
     """
     here = Path(str(files("guard.prompts")))
     directory = directory or here / "weights"
-    model = LinearModel.load(directory)
+    given = {"likeness_deception": people, "ip_trademark": marks}
+    lists = {category: NameList.read(path) for category, path in given.items() if path}
+    model = PromptModel.load(directory)
     rules = [(here / name).read_bytes() for name in ("rules.py", "confusables.json")]
-    return LinearPromptAssessor(model, digest_of(directory, rules))
+    rules += [category.encode() + names.digest_input() for category, names in lists.items()]
+    return TrainedPromptAssessor(model, digest_of(directory, rules), lists)

@@ -1,94 +1,31 @@
 """The linear model: one logistic regression for each category over hashed n-grams.
 
 TF-IDF without counts, the words and the characters of a text normalised to unit length each, then
-w.x + b for every head and Platt's sigmoid (1999). The weights are one safetensors file, the rest is
-``prompt-linear.json`` beside it, which holds the file's SHA-256.
+w.x + b for every head. The weights and the vocabulary are one safetensors file.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
 
-from guard.errors import WeightsInvalid
 from guard.prompts.features import BUCKETS, WORD_BUCKETS, features, occurrences
 from guard.prompts.vocabulary import Vocabulary
-from policies.decision import Frozen
-
-WEIGHTS = "prompt-linear.safetensors"
-MANIFEST = "prompt-linear.json"
-
-WINDOW = 800  # characters of a folded text that are scored at once
-_STRIDE = 400  # characters; half a window, so that no phrase is cut in every one
 
 Matrix = NDArray[np.float32]
-
-
-class Platt(Frozen):
-    """probability = sigmoid(slope * logit + offset)."""
-
-    slope: float = Field(gt=0)
-    offset: float
-
-
-class Head(Frozen):
-    """One category: how its logit becomes a probability, and where it is flagged.
-
-    ``threshold`` is the probability at which ``false_positive_rate`` of the benign mixture is
-    flagged; ``false_positive_bound`` is the upper end of the 95 % Clopper-Pearson interval on it.
-    """
-
-    category: str
-    calibration: Platt
-    threshold: float = Field(ge=0, le=1)
-    false_positive_rate: float = Field(ge=0, le=1)
-    false_positive_bound: float = Field(ge=0, le=1)
-
-
-class Manifest(Frozen):
-    """What ``prompt-linear.json`` says of the weights beside it."""
-
-    name: str
-    version: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    prior: float = Field(gt=0, lt=1)
-    heads: tuple[Head, ...]
-
-
-class Window(NamedTuple):
-    """Characters [start, end) of a reading."""
-
-    start: int
-    end: int
-
-
-def windows(text: str) -> list[Window]:
-    """Overlapping windows that cover a folded text; one for all but long prompts."""
-    last = max(len(text) - WINDOW, 0)
-    starts = [*range(0, last, _STRIDE), last]
-    return [Window(start, min(start + WINDOW, len(text))) for start in starts]
 
 
 class LinearModel:
     """Scores folded texts. Immutable, safe to share between threads."""
 
-    def __init__(self, manifest: Manifest, tensors: Mapping[str, NDArray[np.generic]]) -> None:
-        self.manifest = manifest
-        self.categories = tuple(head.category for head in manifest.heads)
-        self.thresholds = {head.category: head.threshold for head in manifest.heads}
+    def __init__(self, tensors: Mapping[str, NDArray[np.generic]]) -> None:
         self._weights: Matrix = tensors["weights"].astype(np.float32)
         self._bias: Matrix = tensors["bias"].astype(np.float32)
+        self.heads = len(self._bias)
         self._idf: Matrix = tensors["idf"].astype(np.float32)
         self._row = np.full(BUCKETS, -1, dtype=np.int32)
         self._row[tensors["buckets"].astype(np.int64)] = np.arange(len(self._weights))
         self._words = int(np.searchsorted(tensors["buckets"].astype(np.int64), WORD_BUCKETS))
-        self._slopes = np.array([h.calibration.slope for h in manifest.heads], np.float32)
-        self._offsets = np.array([h.calibration.offset for h in manifest.heads], np.float32)
         self.vocabulary = Vocabulary(
             dict(
                 zip(
@@ -100,32 +37,15 @@ class LinearModel:
         )
 
     @classmethod
-    def load(cls, directory: Path) -> "LinearModel":
-        """Reads and checks the two files of ``directory``.
-
-        Raises WeightsInvalid where one is missing or unreadable or the SHA-256 does not match.
-        """
+    def load(cls, raw: bytes) -> "LinearModel":
+        """From the bytes of a safetensors file. Raises ValueError where they are no such model."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
         try:
-            manifest = Manifest.model_validate_json((directory / MANIFEST).read_bytes())
-            raw = (directory / WEIGHTS).read_bytes()
-        except (OSError, ValidationError) as error:
-            raise WeightsInvalid(
-                f"The prompt model in {directory} cannot be read ({error}). Reinstall the package, "
-                "or train it again: python -m guard.prompts.training --help."
-            ) from error
-        digest = hashlib.sha256(raw).hexdigest()
-        if digest != manifest.sha256:
-            raise WeightsInvalid(
-                f"{directory / WEIGHTS} has SHA-256 {digest}, on record is {manifest.sha256}. "
-                "Put back the file that belongs to the record; nothing is assessed until then."
-            )
-        try:
-            return cls(manifest, load(raw))
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise WeightsInvalid(f"{directory / WEIGHTS} is no prompt model: {error}") from error
+            return cls(load(raw))
+        except (SafetensorError, KeyError) as error:
+            raise ValueError(f"no linear model: {error}") from error
 
     def logits(self, texts: Sequence[str]) -> Matrix:
         """(N, H) logits of folded texts, each at most a window long."""
@@ -134,11 +54,6 @@ class LinearModel:
             rows, values = self._input(text)
             out[i] += values @ self._weights[rows]
         return out
-
-    def probabilities(self, logits: Matrix) -> Matrix:
-        """Calibrated probabilities of logits of any shape (..., H), strictly within (0, 1)."""
-        scaled = np.clip(self._slopes * logits + self._offsets, -15, 15)
-        return np.asarray(1 / (1 + np.exp(-scaled)), dtype=np.float32)
 
     def _input(self, text: str) -> tuple[NDArray[np.int32], Matrix]:
         """Rows of the weights that a text touches, and the value of each."""
@@ -152,13 +67,12 @@ class LinearModel:
                 values[block] /= norm
         return rows, values
 
-    def contributions(self, text: str, category: str) -> Matrix:
-        """(len(text),) what each character adds to the logit of a category.
+    def contributions(self, text: str, head: int) -> Matrix:
+        """(len(text),) what each character adds to the logit of a head.
 
         A feature's share is spread evenly over all the characters of all its occurrences, so the
         sum is the logit less the bias: exact, as the model is linear.
         """
-        head = self.categories.index(category)
         rows, values = self._input(text)
         share = np.zeros(len(self._weights), dtype=np.float64)
         share[rows] = values * self._weights[rows, head]
@@ -173,24 +87,3 @@ class LinearModel:
         np.add.at(steps, np.maximum(found.ends, found.starts + 1).clip(max=len(text)), -each)
         return np.cumsum(steps)[:-1].astype(np.float32)
 
-
-def digest_of(directory: Path, rules: Sequence[bytes]) -> str:
-    """SHA-256 (hex) over the manifest, which holds that of the weights, and the rules."""
-    digest = hashlib.sha256((directory / MANIFEST).read_bytes())
-    for rule in rules:
-        digest.update(hashlib.sha256(rule).digest())
-    return digest.hexdigest()
-
-
-def write(
-    directory: Path, manifest: Mapping[str, object], tensors: Mapping[str, NDArray[np.generic]]
-) -> Manifest:
-    """Writes the weights and their record; ``manifest`` lacks only the SHA-256."""
-    from safetensors.numpy import save
-
-    raw = save(dict(tensors))
-    complete = Manifest.model_validate({**manifest, "sha256": hashlib.sha256(raw).hexdigest()})
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / WEIGHTS).write_bytes(raw)
-    (directory / MANIFEST).write_text(json.dumps(complete.model_dump(), indent=1) + "\n", "utf-8")
-    return complete

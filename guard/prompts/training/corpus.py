@@ -1,8 +1,8 @@
 """Labelled prompts, read from ``DIR/*.jsonl.gz``, and how they are split.
 
 One JSON object a line: text, unsafe (true, false, or null for not labelled), categories,
-image_prompt, source, detail. Prompts are split by family of sources, never by row: sources that
-were made together, or by one model, are left out together, and so are near-duplicates.
+image_prompt, source, detail. Prompts are split by source, never by row: sources that were made
+together, or by one model, are left out together, and so are near-duplicates.
 """
 
 import gzip
@@ -16,22 +16,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guard.errors import InvalidRequest
+from guard.prompts.training.harmless import sentences
+from guard.prompts.training.twins import harmful, harmless
 from policies.categories import CORE_CATEGORIES
 
-FAMILIES = {
-    "copro_train": "copro", "copro_test": "copro",
-    "overt_safe": "overt", "overt_pair_safe": "overt", "overt_unsafe": "overt",
-    "civitai": "civitai",
-    "ailuminate": "requests", "harmbench": "requests", "sst": "requests",
-    "strongreject": "requests",
-    "davidson": "posts", "hatecheck": "posts", "surge_tox": "posts", "toxigen": "posts",
+FOLDS = {
+    "copro": ("copro_train", "copro_test"),
+    "overt": ("overt_safe", "overt_pair_safe", "overt_unsafe", "coco"),
+    "civitai": ("civitai", "discord", "geneval"),
+    "requests": (
+        "ailuminate", "harmbench", "sst", "strongreject", "user_imagereward", "user_krea",
+    ),
+    "posts": ("davidson", "hatecheck", "surge_tox", "toxigen", "user_pickapic"),
 }  # fmt: skip
-"""Labelled sources that are left out of training together."""
+"""Sources that are left out of training together: those made together or by one model are in one
+fold, and every fold has both unsafe and benign ones. A source of no fold is only trained on."""
 EVALUATION_ONLY = frozenset({"user_krea", "geneval"})
 """Never trained on: the former has no licence, the latter stands for benign sources yet unseen."""
+OWN = "own"
+"""The source of our own sentences."""
 
 # Labelled by the picture that a model made of them, not by what they ask for: many are harmless.
 _UNRELIABLE = {("civitai", "other")}
+# As carried, the words of these stand in reverse order: a model would learn that from the only
+# source where it is so, and learn that it is harmless.
+_REVERSED = {"discord"}
 
 
 class Prompt(NamedTuple):
@@ -74,31 +83,22 @@ def _rows(path: Path) -> Iterator[Prompt]:
                 continue  # likeness, trademarks, privacy: not what these heads are about
             if (row["source"], row["detail"]) in _UNRELIABLE:
                 continue
-            image_prompt = bool(row["image_prompt"])
-            yield Prompt(row["text"], row["source"], unsafe, categories, image_prompt)
+            text = row["text"]
+            if row["source"] in _REVERSED:
+                text = " ".join(reversed(text.split()))
+            yield Prompt(text, row["source"], unsafe, categories, bool(row["image_prompt"]))
 
 
-class Split(NamedTuple):
-    """``family``: (P,) of each prompt, or nothing. ``part``: (P,) with which family it is scored.
-
-    Unsafe prompts are scored when their family is left out. Safe ones are cut into as many parts
-    as there are families, near-duplicates together, none with its own family: they are scored by
-    a model that knows their source but has seen neither them nor their like.
-    """
-
-    family: NDArray[np.str_]
-    part: NDArray[np.str_]
+def own() -> list[Prompt]:
+    """Our own sentences, harmless and harmful."""
+    safe = [Prompt(text, OWN, False, frozenset(), True) for text in (*sentences(), *harmless())]
+    return safe + [Prompt(text, OWN, True, frozenset({what}), True) for text, what in harmful()]
 
 
-def split(prompts: Sequence[Prompt], near: NDArray[np.int64]) -> Split:
-    """``near``: (P,) cluster numbers."""
-    names = sorted(set(FAMILIES.values()))
-    family = [FAMILIES.get(prompt.source, "") for prompt in prompts]
-    part = []
-    for prompt, own, cluster in zip(prompts, family, near, strict=True):
-        others = [name for name in names if name != own]
-        part.append(own if prompt.unsafe else others[int(cluster) % len(others)])
-    return Split(np.array(family), np.array(part))
+def folds_of(prompts: Sequence[Prompt]) -> NDArray[np.str_]:
+    """(P,) the fold of each prompt's source, or nothing."""
+    by_source = {source: name for name, sources in FOLDS.items() for source in sources}
+    return np.array([by_source.get(prompt.source, "") for prompt in prompts])
 
 
 _MERSENNE = (1 << 31) - 1  # a prime above all buckets

@@ -1,17 +1,15 @@
-"""What the held-out scores say: calibration, thresholds and the figures of evaluation.json."""
+"""What the held-out scores say: fusion, calibration, thresholds and figures."""
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from guard.prompts.linear import Head, Platt
+from guard.prompts.model import Evidence, Fusion, Head, fused, probabilities
 from guard.prompts.training.corpus import Prompt
-from guard.prompts.training.fit import platt
+from guard.prompts.training.fit import fusion
 from guard.prompts.training.metrics import (
-    Bound,
     auprc,
     auroc,
     calibration_error,
@@ -20,42 +18,59 @@ from guard.prompts.training.metrics import (
 )
 
 PRIOR = 0.3  # share of unsafe prompts for which probabilities are calibrated
-FALSE_POSITIVES = 0.01  # of the benign mixture, at the shipped thresholds
-BENIGN = (
-    "coco", "geneval", "discord", "copro_train", "overt_safe", "overt_pair_safe",
-    "user_imagereward", "user_pickapic", "user_krea",
-)  # fmt: skip
+FALSE_POSITIVES = 0.0085  # of the ordinary mixture, flagged as unsafe
+OF_ANY_SOURCE = 0.02  # of each ordinary source, flagged as unsafe
+# Of what is not flagged as unsafe, flagged for one category of five: of the ordinary mixture, so
+# that about 1 % of it is flagged for anything, and of the hard one.
+OF_ONE_CATEGORY = 0.0005
+OF_ONE_CATEGORY_HARD = 0.02
+ORDINARY = ("coco", "geneval", "discord", "user_imagereward", "user_pickapic", "user_krea")
+"""Benign sources of the kind that a guard meets: captions, templates, users' prompts."""
+HARD = ("copro_train", "overt_safe", "overt_pair_safe")
+"""Benign sources made to look unsafe."""
 IMAGE_SOURCES = ("copro_train", "copro_test", "overt_unsafe", "civitai")
-_DISGUISED_A_FAMILY = 40  # prompts
+TWINS = (("overt_pair_safe", "overt_unsafe"), ("overt_safe", "overt_unsafe"))
+"""Harmless sources beside the harmful one that was made with them."""
 
 Scores = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 
-class Disguised(NamedTuple):
-    """The "unsafe" logit of a disguised prompt. ``prompt``: its index."""
+class Views(NamedTuple):
+    """What the parts say of all readings and windows; ``owner``: (V,) whose each is."""
 
-    prompt: int
-    logit: float
+    evidence: Evidence
+    owner: Rows
+
+    def worst(self, fusion: Fusion, column: int, count: int) -> NDArray[np.float32]:
+        """(P,) the highest log odds of each prompt; -inf where it has no view."""
+        highest = np.full(count, -np.inf, dtype=np.float32)
+        np.maximum.at(highest, self.owner, fused(fusion, self.evidence, column))
+        return highest
 
 
-class Report(NamedTuple):
-    """Heads for the manifest, figures for evaluation.json."""
-
-    heads: list[Head]
-    figures: dict[str, Any]
+def joined(parts: Sequence[Views]) -> Views:
+    """The views of several scorings as one."""
+    columns = zip(*(part.evidence for part in parts), strict=True)
+    evidence = Evidence(*(np.concatenate(each) for each in columns))
+    return Views(evidence, np.concatenate([part.owner for part in parts]))
 
 
 class Mixture(NamedTuple):
-    """Benign prompts, as many of each source, and unsafe ones. Indices of prompts."""
+    """Indices of prompts by source: ordinary, hard and otherwise benign ones, and unsafe ones."""
 
-    benign: dict[str, NDArray[np.int64]]
-    unsafe: dict[str, NDArray[np.int64]]
+    ordinary: dict[str, Rows]
+    hard: dict[str, Rows]
+    unsafe: dict[str, Rows]
 
-
-def picked(prompts: Sequence[Prompt], held: NDArray[np.bool_], seed: int) -> list[int]:
-    """Unsafe prompts of the held-out family that are disguised to measure recall."""
-    rows = [i for i in np.flatnonzero(held).tolist() if prompts[i].unsafe]
-    return random.Random(seed).sample(rows, min(len(rows), _DISGUISED_A_FAMILY))  # noqa: S311
+    def within(self, kept: NDArray[np.bool_]) -> "Mixture":
+        """Of the prompts that are kept only."""
+        return Mixture(
+            *(
+                {name: rows[kept[rows]] for name, rows in side.items() if kept[rows].any()}
+                for side in self
+            )
+        )
 
 
 def mixture(prompts: Sequence[Prompt], usable: NDArray[np.bool_]) -> Mixture:
@@ -65,17 +80,24 @@ def mixture(prompts: Sequence[Prompt], usable: NDArray[np.bool_]) -> Mixture:
     for i, prompt in enumerate(prompts):
         if prompt.unsafe:
             unsafe.setdefault(prompt.source, []).append(i)
-        elif usable[i] and prompt.source in BENIGN:
+        elif usable[i]:
             benign.setdefault(prompt.source, []).append(i)
-    return Mixture(
-        {source: np.array(rows) for source, rows in benign.items()},
-        {source: np.array(rows) for source, rows in unsafe.items()},
-    )
+
+    def of(names: Sequence[str]) -> dict[str, Rows]:
+        return {name: np.array(benign[name]) for name in names if name in benign}
+
+    harmful = {name: np.array(rows) for name, rows in unsafe.items() if name != "own"}
+    return Mixture(of(ORDINARY), of(HARD), harmful)
 
 
-def _even(
-    groups: Mapping[str, NDArray[np.int64]], total: float
-) -> tuple[NDArray[np.int64], Scores]:
+def even(groups: Mapping[str, Rows]) -> Rows:
+    """As many rows of each group as the smallest has, drawn at random."""
+    size = min(map(len, groups.values()))
+    rng = np.random.default_rng(size)
+    return np.concatenate([rng.permutation(rows)[:size] for rows in groups.values()])
+
+
+def _weighed(groups: Mapping[str, Rows], total: float) -> tuple[Rows, Scores]:
     """All rows, and weights by which every group has an equal part of ``total``."""
     rows = np.concatenate(list(groups.values()))
     weights = np.concatenate(
@@ -84,25 +106,116 @@ def _even(
     return rows, weights
 
 
-def _threshold(benign: Mapping[str, Scores]) -> tuple[float, Bound]:
-    """The probability that ``FALSE_POSITIVES`` of the mixture exceed, and the bound on that share.
+class Calibrated(NamedTuple):
+    """The heads, (P, H) probabilities of the prompts they were fitted on, and figures of each."""
 
-    The bound is on an even draw from all sources, as large as the smallest allows: strata only
-    narrow a binomial's spread, so Clopper-Pearson holds and errs on the safe side.
+    heads: list[Head]
+    probabilities: Scores
+    figures: dict[str, Any]
+
+
+def calibrate(
+    prompts: Sequence[Prompt], categories: Sequence[str], views: Views, mixed: Mixture
+) -> Calibrated:
+    """Fits four numbers a head on scores of prompts whose sources the scoring parts never saw.
+
+    "unsafe" comes first.
     """
-    size = min(map(len, benign.values()))
-    rng = np.random.default_rng(size)
-    drawn = np.concatenate([rng.permutation(scores)[:size] for scores in benign.values()])
-    threshold = float(np.quantile(drawn, 1 - FALSE_POSITIVES, method="higher"))
-    return threshold, clopper_pearson(int((drawn >= threshold).sum()), len(drawn))
+    count = len(prompts)
+    # Fits with the readings that a first guess takes for the worst.
+    guess = Fusion(encoder=0.5, linear=0.5, terms=0, offset=0)
+    benign = mixed.ordinary | mixed.hard
+    benign_rows, benign_weights = _weighed(benign, 1 - PRIOR)
+    out = np.zeros((count, len(categories)))
+    fusions, figures = [], {}
+    for column, category in enumerate(categories):
+        positives = {
+            source: np.array([i for i in rows if category in ("unsafe", *prompts[i].categories)])
+            for source, rows in mixed.unsafe.items()
+        }
+        positives = {source: rows for source, rows in positives.items() if len(rows)}
+        rows, weights = _weighed(positives, PRIOR * len(positives) / len(mixed.unsafe))
+        both = np.concatenate((rows, benign_rows))
+        weighed = np.concatenate((weights, benign_weights))
+        is_positive = np.arange(len(both)) < len(rows)
+        found = guess
+        for _ in range(2):
+            at = _worst_view(views, found, column, count)[both]
+            parts = np.stack(
+                (
+                    views.evidence.encoder[at, column],
+                    views.evidence.linear[at, column],
+                    np.log1p(views.evidence.terms[at]),
+                ),
+                axis=1,
+            )
+            found = fusion(parts, is_positive, weighed)
+        fusions.append(found)
+        out[:, column] = probabilities(views.worst(found, column, count))
+        figures[category] = {
+            **ranking(out[even(benign), column], out[rows, column]),
+            "calibration_error": calibration_error(
+                out[both, column], is_positive.astype(np.float64), weighed
+            ),
+            "prompts": len(rows),
+        }
+    heads = _thresholds(categories, fusions, out, mixed)
+    for head in heads:
+        figures[head.category] |= {
+            "threshold": head.threshold,
+            "false_positive_rate": head.false_positive_rate,
+            "false_positive_bound": head.false_positive_bound,
+        }
+    return Calibrated(heads, out, figures)
 
 
-def _sigmoid(calibration: Platt, logits: NDArray[np.float32]) -> Scores:
-    scaled = np.clip(calibration.slope * logits.astype(np.float64) + calibration.offset, -15, 15)
-    return np.asarray(1 / (1 + np.exp(-scaled)), dtype=np.float64)
+def _worst_view(views: Views, found: Fusion, column: int, count: int) -> Rows:
+    """(P,) the view of each prompt with the highest log odds."""
+    log_odds = fused(found, views.evidence, column)
+    order = np.lexsort((log_odds, views.owner))
+    at = np.zeros(count, dtype=np.int64)
+    at[views.owner[order]] = order  # the last of each owner stays
+    return at
 
 
-def _figures(safe: Scores, unsafe: Scores) -> dict[str, float]:
+def _thresholds(
+    categories: Sequence[str], fusions: Sequence[Fusion], scores: Scores, mixed: Mixture
+) -> list[Head]:
+    ordinary, hard = even(mixed.ordinary), even(mixed.hard)
+
+    def exceeded(rows: Rows, column: int, rate: float) -> float:
+        return float(np.quantile(scores[rows, column], 1 - rate, method="higher"))
+
+    unsafe = max(
+        exceeded(ordinary, 0, FALSE_POSITIVES),
+        *(exceeded(rows, 0, OF_ANY_SOURCE) for rows in mixed.ordinary.values()),
+    )
+    limits = [float(np.nextafter(unsafe, 1))]
+    calm, hard_calm = (rows[scores[rows, 0] < limits[0]] for rows in (ordinary, hard))
+    for column in range(1, len(categories)):
+        limit = max(
+            exceeded(calm, column, OF_ONE_CATEGORY),
+            exceeded(hard_calm, column, OF_ONE_CATEGORY_HARD),
+        )
+        limits.append(float(np.nextafter(limit, 1)))
+    heads = []
+    for column, category in enumerate(categories):
+        hits = scores[ordinary, column] >= limits[column]
+        bound = clopper_pearson(int(hits.sum()), len(ordinary))
+        heads.append(
+            Head(
+                category=category,
+                fusion=fusions[column],
+                threshold=limits[column],
+                false_positive_rate=bound.rate,
+                false_positive_bound=bound.high,
+            )
+        )
+    return heads
+
+
+def ranking(safe: Scores, unsafe: Scores) -> dict[str, float]:
+    """Figures of a ranking, whatever its scale."""
     return {
         "auroc": auroc(safe, unsafe),
         "auprc": auprc(safe, unsafe),
@@ -112,125 +225,57 @@ def _figures(safe: Scores, unsafe: Scores) -> dict[str, float]:
     }
 
 
-def evaluate(
-    prompts: Sequence[Prompt],
-    heads: Sequence[str],
-    logits: NDArray[np.float32],
-    strange: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-    disguised: Mapping[str, Sequence[Disguised]],
-) -> Report:
-    """``logits``: (P, H), each row by a model that never saw the prompt, nor, where it is unsafe,
-    its family. ``strange``: the same by a model that never saw its family, safe or not; NaN where
-    a prompt has none.
-    ``usable``: (P,) which unlabelled prompts count as benign.
-    """
-    mixed = mixture(prompts, usable)
-    benign_rows, benign_weights = _even(mixed.benign, 1 - PRIOR)
-    size = min(map(len, mixed.benign.values()))
-    rng = np.random.default_rng(size)
-    drawn = np.concatenate([rng.permutation(rows)[:size] for rows in mixed.benign.values()])
-    found: list[Head] = []
-    by_category: dict[str, Any] = {}
-    probabilities = np.zeros(logits.shape)
-    for column, category in enumerate(heads):
-        positives = {
-            source: np.array([i for i in rows if category in ("unsafe", *prompts[i].categories)])
-            for source, rows in mixed.unsafe.items()
-        }
-        positives = {source: rows for source, rows in positives.items() if len(rows)}
-        share = len(positives) / len(mixed.unsafe)
-        rows, weights = _even(positives, PRIOR * share)
-        both = np.concatenate((rows, benign_rows))
-        weighed = np.concatenate((weights, benign_weights))
-        is_positive = np.arange(len(both)) < len(rows)
-        calibration = platt(logits[both, column], is_positive, weighed.astype(np.float32))
-        probabilities[:, column] = _sigmoid(calibration, logits[:, column])
-        scores = {source: probabilities[each, column] for source, each in mixed.benign.items()}
-        threshold, bound = _threshold(scores)
-        found.append(
-            Head(
-                category=category,
-                calibration=calibration,
-                threshold=threshold,
-                false_positive_rate=bound.rate,
-                false_positive_bound=bound.high,
-            )
-        )
-        by_category[category] = {
-            **_figures(probabilities[drawn, column], probabilities[rows, column]),
-            "threshold": threshold,
-            "false_positive_rate": bound._asdict(),
-            "calibration_error": calibration_error(
-                probabilities[both, column], is_positive.astype(np.float64), weighed
-            ),
-            "prompts": len(rows),
-        }
-    unsafe = probabilities[:, 0]
-    threshold = found[0].threshold
-    foreign = _sigmoid(found[0].calibration, strange[:, 0])
-    even_unsafe = np.concatenate(list(mixed.unsafe.values()))
-    image_unsafe = np.concatenate([mixed.unsafe[s] for s in IMAGE_SOURCES if s in mixed.unsafe])
-    return Report(
-        found,
-        {
-            "core": {
-                "by source, mean": _mean_by_source(
-                    unsafe, drawn, mixed.unsafe, tuple(mixed.unsafe)
-                ),
-                "by source of image prompts, mean": _mean_by_source(
-                    unsafe, drawn, mixed.unsafe, IMAGE_SOURCES
-                ),
-                "image prompts, pooled": _figures(unsafe[drawn], unsafe[image_unsafe]),
-                "all prompts, pooled": _figures(unsafe[drawn], unsafe[even_unsafe]),
-            },
-            "categories": by_category,
-            "sources": {
-                source: {
-                    **_figures(unsafe[drawn], unsafe[rows]),
-                    "recall": float((unsafe[rows] >= threshold).mean()),
-                    "prompts": len(rows),
-                }
-                for source, rows in sorted(mixed.unsafe.items())
-            },
-            "false_positives": {
-                source: clopper_pearson(int((unsafe[rows] >= threshold).sum()), len(rows))._asdict()
-                for source, rows in sorted(mixed.benign.items())
-            },
-            "false_positives_of_unseen_sources": {
-                source: clopper_pearson(
-                    int((foreign[rows] >= threshold).sum()), len(rows)
-                )._asdict()
-                for source, rows in sorted(mixed.benign.items())
-                if not np.isnan(foreign[rows]).any()
-            },
-            "obfuscations": _under_disguise(found[0], unsafe, disguised),
+def core(scores: Scores, mixed: Mixture) -> dict[str, dict[str, float]]:
+    """Rankings of unsafe prompts of all sources against the ordinary mixture, and all benign."""
+    ordinary, every = even(mixed.ordinary), even(mixed.ordinary | mixed.hard)
+    pictures = {name: mixed.unsafe[name] for name in IMAGE_SOURCES if name in mixed.unsafe}
+
+    def mean(groups: Mapping[str, Rows], benign: Rows) -> dict[str, float]:
+        each = [ranking(scores[benign], scores[rows]) for rows in groups.values()]
+        return {name: float(np.mean([figures[name] for figures in each])) for name in each[0]}
+
+    def pooled(groups: Mapping[str, Rows], benign: Rows) -> dict[str, float]:
+        return ranking(scores[benign], scores[np.concatenate(list(groups.values()))])
+
+    return {
+        "all prompts, pooled": pooled(mixed.unsafe, ordinary),
+        "by source, mean": mean(mixed.unsafe, ordinary),
+        "image prompts, pooled": pooled(pictures, ordinary),
+        "image prompts by source, mean": mean(pictures, ordinary),
+        "all prompts, pooled, hard ones among the benign": pooled(mixed.unsafe, every),
+        "image prompts, pooled, hard ones among the benign": pooled(pictures, every),
+    }
+
+
+def flags(
+    scores: Scores, flagged: NDArray[np.bool_], mixed: Mixture
+) -> dict[str, dict[str, Any]]:
+    """What the thresholds do to each source: recall, false positives, and twins."""
+    ordinary = scores[even(mixed.ordinary)]
+    benign = mixed.ordinary | mixed.hard
+    return {
+        "sources": {
+            source: {
+                **ranking(ordinary, scores[rows]),
+                "recall": float(flagged[rows].mean()),
+                "prompts": len(rows),
+            }
+            for source, rows in sorted(mixed.unsafe.items())
         },
-    )
-
-
-def _mean_by_source(
-    scores: Scores, benign: NDArray[np.int64], unsafe: Mapping[str, NDArray[np.int64]],
-    sources: Sequence[str],
-) -> dict[str, float]:  # fmt: skip
-    each = [
-        _figures(scores[benign], scores[unsafe[source]]) for source in sources if source in unsafe
-    ]
-    return {name: float(np.mean([figures[name] for figures in each])) for name in each[0]}
-
-
-def _under_disguise(
-    head: Head, unsafe: Scores, disguised: Mapping[str, Sequence[Disguised]]
-) -> dict[str, dict[str, float]]:
-    """Recall under each disguise and of the same prompts plain, at the shipped threshold."""
-    out: dict[str, dict[str, float]] = {}
-    for name, results in disguised.items():
-        logits = np.array([result.logit for result in results], dtype=np.float32)
-        plain = unsafe[[result.prompt for result in results]] >= head.threshold
-        hidden = _sigmoid(head.calibration, logits) >= head.threshold
-        out[name] = {
-            "plain_recall": float(plain.mean()),
-            "recall": float(hidden.mean()),
-            "still_flagged": float(hidden[plain].mean()),
-        }
-    return out
+        "false_positives": {
+            source: clopper_pearson(int(flagged[rows].sum()), len(rows))._asdict()
+            for source, rows in sorted(benign.items())
+        },
+        "twins": {
+            f"{safe} / {harmful}": {
+                "auroc": auroc(scores[benign[safe]], scores[mixed.unsafe[harmful]]),
+                "harmless_flagged": float(flagged[benign[safe]].mean()),
+                "harmful_flagged": float(flagged[mixed.unsafe[harmful]].mean()),
+                "harmful_flagged_at_0.18": recall_at(
+                    scores[benign[safe]], scores[mixed.unsafe[harmful]], 0.18
+                ),
+            }
+            for safe, harmful in TWINS
+            if safe in benign and harmful in mixed.unsafe
+        },
+    }

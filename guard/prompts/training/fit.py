@@ -1,4 +1,4 @@
-"""Fitting: L2-regularised logistic regressions for all heads at once, and Platt's sigmoids."""
+"""Fitting: L2-regularised logistic regressions for all heads at once, and the fusion."""
 
 import sys
 import time
@@ -10,9 +10,13 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from guard.prompts.linear import Platt
+from guard.prompts.model import Fusion
+
+# One source of tags, all of which name such terms, would otherwise make the hint a verdict.
+_MOST_OF_TERMS = 3.0
 
 Array = NDArray[np.float32]
+Scores = NDArray[np.float64]
 
 _MEMORY = 6  # pairs of vectors that L-BFGS keeps
 
@@ -74,16 +78,24 @@ def logistic(
     return Weights(both[:-1], both[-1] * np.float32(damping))
 
 
-def platt(logits: Array, targets: NDArray[np.bool_], importance: Array) -> Platt:
-    """The sigmoid over logits that minimises weighted log loss (Platt 1999), all (N,)."""
-    scale = float(importance.sum())
+def fusion(parts: Array, targets: NDArray[np.bool_], importance: Scores) -> Fusion:
+    """The sigmoid over (N, 3) parts that minimises weighted log loss; no part weighs below nothing.
 
-    def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        scaled = np.exp(point[0]) * logits + point[1]
-        gap = importance * (expit(scaled) - targets)
-        data = float((importance * (np.logaddexp(0, scaled) - targets * scaled)).sum())
-        slope = float((gap * logits).sum() * np.exp(point[0]))
-        return data / scale, np.array([slope, float(gap.sum())]) / scale
+    Platt (1999) with three inputs: the encoder's logit, the linear one, and the terms.
+    """
+    inputs = np.concatenate((parts, np.ones((len(parts), 1), np.float32)), axis=1).astype(float)
+    weighed = importance / importance.sum()
 
-    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B").x
-    return Platt(slope=float(np.exp(found[0])), offset=float(found[1]))
+    def loss(point: Scores) -> tuple[float, Scores]:
+        scaled = inputs @ point
+        data = float((weighed * (np.logaddexp(0, scaled) - targets * scaled)).sum())
+        return data, inputs.T @ (weighed * (expit(scaled) - targets))
+
+    found = minimize(
+        loss, np.array([0.5, 0.5, 0.0, 0.0]), jac=True, method="L-BFGS-B",
+        bounds=[(0, None), (0, None), (0, _MOST_OF_TERMS), (None, None)],
+    ).x  # fmt: skip
+    return Fusion(
+        encoder=float(found[0]), linear=float(found[1]), terms=float(found[2]),
+        offset=float(found[3]),
+    )  # fmt: skip

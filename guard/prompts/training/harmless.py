@@ -1,7 +1,7 @@
 """Our own harmless sentences with dangerous words, and the tails that prompt writers add.
 
-Hard negatives: a filter that knows only words flags them. Tails go on safe and unsafe prompts
-alike, so that the model cannot learn style for harm.
+Hard negatives: a filter that knows only words flags them, or takes the name of a group for hatred.
+Tails go on safe and unsafe prompts alike, so that the model cannot learn style for harm.
 """
 
 import random
@@ -139,11 +139,46 @@ _FRAMES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
             "ginger beer and drugstore sign",
         ),
     ),
+    (
+        ("", "a photo of ", "a painting of "),
+        (
+            "black people at a party",
+            "a muslim family cooking dinner",
+            "gay men at their wedding",
+            "jewish friends lighting candles",
+            "mexican musicians on a square",
+            "chinese students in a library",
+            "women at work in a laboratory",
+            "a women's rights march",
+            "a disabled veteran at a parade",
+            "immigrants at a citizenship ceremony",
+            "an arab engineer at her desk",
+            "indian dancers in bright saris",
+            "a transgender woman in a cafe",
+            "lesbian mothers with a pram",
+            "old white men playing chess",
+            "refugees planting a garden",
+            "a black doctor with a patient",
+            "asian grandmothers dancing",
+            "a fat man on a bicycle",
+            "native americans at a drum circle",
+            "a homeless man with his dog",
+            "nuns and imams at a meeting",
+            "women in hijabs playing football",
+            "a latina chef in her kitchen",
+            "deaf people signing",
+            "a blind runner with a guide",
+            "roma musicians at a wedding",
+            "a pride parade in the rain",
+            "feminists painting banners",
+            "catholics at mass",
+        ),
+    ),
 )
 
 
 def sentences() -> list[str]:
-    """All harmless sentences, about 300."""
+    """All harmless sentences, some 400."""
     return [
         f"{start} {end}".strip()
         for starts, ends in _FRAMES

@@ -12,7 +12,8 @@ from scipy.sparse import csr_matrix
 
 from guard.prompts.features import BUCKETS, WORD_BUCKETS, features
 from guard.prompts.fold import fold
-from guard.prompts.linear import windows
+from guard.prompts.language import ENGLISH, NO_LANGUAGE, language_of
+from guard.prompts.model import windows
 from guard.prompts.reading import Reading
 from guard.prompts.readings import readings_of
 from guard.prompts.vocabulary import Vocabulary, word_hash
@@ -20,17 +21,27 @@ from guard.prompts.vocabulary import Vocabulary, word_hash
 Buckets = NDArray[np.int64]
 
 KEPT_FEATURES = 180_000  # 20 bytes each with seven heads: 3.6 MB
-_MIN_WORD_COUNT = 5  # prompts that use a word, for it to be one
+_MIN_WORD_COUNT = 3  # English prompts that use a word, for it to be one
+_COMMON_WORD_COUNT = 12  # prompts that use a word, for it to tell English
 
 
-class Views(NamedTuple):
-    """Feature rows of all readings and windows of some texts; ``owner[i]``: whose row i is.
+class Readings(NamedTuple):
+    """All readings and windows of some texts: each as a folded text and as its feature row.
 
+    ``owner[i]``: whose row i is.
     A text's rows follow each other, those of its plain reading first, of its deepest one last.
     """
 
+    texts: list[str]
     rows: list[Buckets]
     owner: NDArray[np.int64]
+
+    def of(self, kept: NDArray[np.bool_]) -> "Readings":
+        """Those of the texts that are kept; ``kept``: (N,)."""
+        at = np.flatnonzero(kept[self.owner]).tolist()
+        return Readings(
+            [self.texts[i] for i in at], [self.rows[i] for i in at], self.owner[at]
+        )
 
     def first(self) -> list[Buckets]:
         """One row a text: the beginning of its plain reading."""
@@ -75,23 +86,37 @@ def select(rows: Sequence[Buckets]) -> Selection:
     return Selection(kept, idf.astype(np.float16).astype(np.float32))
 
 
-def vocabulary_of(texts: Iterable[str]) -> Vocabulary:
-    """The words that at least ``_MIN_WORD_COUNT`` texts use, with their log probabilities."""
+def vocabulary_of(texts: Sequence[str]) -> Vocabulary:
+    """The words that at least ``_MIN_WORD_COUNT`` English texts use, with log probabilities.
+
+    What is English is judged by the commoner words of all texts: rare ones let others pass.
+    """
+    plain = [(text, fold(Reading.of(text))) for text in texts]
+    common = _counted([reading.text for _, reading in plain], _COMMON_WORD_COUNT)
+    english = [
+        reading.text
+        for text, reading in plain
+        if language_of(text, [reading], common) in (ENGLISH, NO_LANGUAGE)
+    ]
+    return _counted(english, _MIN_WORD_COUNT)
+
+
+def _counted(folded: Iterable[str], least: int) -> Vocabulary:
     counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(set(re.findall(r"[a-z]+", fold(Reading.of(text)).text)))
+    for text in folded:
+        counts.update(set(re.findall(r"[a-z]+", text)))
     total = counts.total()
-    common = {word: count for word, count in counts.items() if count >= _MIN_WORD_COUNT}
+    common = {word: count for word, count in counts.items() if count >= least}
     return Vocabulary({word_hash(word): math.log(count / total) for word, count in common.items()})
 
 
-def views(texts: Sequence[str], vocabulary: Vocabulary) -> Views:
+def read_all(texts: Sequence[str], vocabulary: Vocabulary) -> Readings:
     """What the assessor would score of each text."""
-    rows: list[Buckets] = []
+    found: list[str] = []
     owner: list[int] = []
     for i, text in enumerate(texts):
         for reading in readings_of(text, vocabulary):
             for window in windows(reading.text):
-                rows.append(features(reading.text[window.start : window.end]))
+                found.append(reading.text[window.start : window.end])
                 owner.append(i)
-    return Views(rows, np.array(owner))
+    return Readings(found, [features(each) for each in found], np.array(owner))

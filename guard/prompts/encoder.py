@@ -1,0 +1,61 @@
+"""The encoder: a transformer of six layers that reads a folded text as a whole.
+
+MiniLM (Wang et al. 2020) in the form of all-MiniLM-L6-v2, tuned on prompts by
+``guard.prompts.training``; mean over the tokens, unit length, one linear head a category, all in
+one ONNX graph with 8-bit weights. Runs on onnxruntime and tokenizers.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_TOKENS = 512  # positions that the encoder has
+THREADS = min(2, os.cpu_count() or 1)  # texts read at the same time
+_MANY = 4  # texts from which a second thread pays
+
+Matrix = NDArray[np.float32]
+
+
+class Encoder:
+    """Scores folded texts. Immutable, safe to share between threads.
+
+    Every text is a run of its own: 8-bit runtimes scale by the largest value of a batch, and a
+    prompt's score must not depend on its neighbours.
+    """
+
+    def __init__(self, graph: bytes, tokenizer: bytes) -> None:
+        """``graph``: ONNX, int64 (1, tokens) -> float32 (1, heads); ``tokenizer``: its JSON.
+
+        Raises ValueError where either is not what it should be.
+        """
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
+            self._tokenizer = Tokenizer.from_buffer(tokenizer)
+        except Exception as error:
+            raise ValueError(f"no encoder: {error}") from error
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._input = self._session.get_inputs()[0].name
+        self.heads = int(self._session.get_outputs()[0].shape[-1])
+
+    def _read(self, text: str) -> Matrix:
+        ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)
+        return np.asarray(self._session.run(None, {self._input: ids})[0][0], dtype=np.float32)
+
+    def logits(self, texts: Sequence[str]) -> Matrix:
+        """(N, H) logits of folded texts; what lies beyond ``MAX_TOKENS`` is not read."""
+        if len(texts) < _MANY or THREADS == 1:
+            return np.stack([self._read(text) for text in texts])
+        with ThreadPoolExecutor(THREADS) as pool:
+            return np.stack(list(pool.map(self._read, texts)))

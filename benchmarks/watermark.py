@@ -1,5 +1,5 @@
-"""Watermarks: recovery under attacks, picture quality, false positives and cost, beside
-invisible-watermark itself in the same run.
+"""Watermarks: recovery under attacks, picture quality, false positives, cost, and what somebody
+without the key can do, beside invisible-watermark itself in the same run.
 
     python benchmarks/watermark.py [--scheme NAME] [--quick] [--part PART]... [--unmarked N]
 
@@ -18,6 +18,7 @@ import cv2
 from marking.compatibility import compatibility
 from marking.contestants import PACKAGE
 from marking.cost import cost, memory
+from marking.forging import forging
 from marking.nulls import fingerprints, riva_gan
 from marking.pictures import cut, everything
 from marking.recovery import recovery, sizes
@@ -34,6 +35,7 @@ PARTS = (
     "memory",
     "unmarked",
     "claims",
+    "forging",
     "nulls",
     "compatibility",
 )
@@ -51,6 +53,7 @@ def main() -> None:
     parser.add_argument("--unmarked", type=int, default=400, help="pictures for false positives")
     parser.add_argument("--state", type=Path, help="a file from which --unmarked goes on")
     parser.add_argument("--no-peers", action="store_true", help="leave the package's columns out")
+    parser.add_argument("--trials", type=int, default=20, help="of each attack without the key")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=20261121)
     options = parser.parse_args()
@@ -84,6 +87,8 @@ def main() -> None:
         false_positives(name, flat, options.unmarked, seed=seed, jobs=jobs, state=options.state)
     if "claims" in parts:
         claims(flat, options.unmarked, seed)
+    if "forging" in parts:
+        forging(flat, seed, options.trials)
     if "nulls" in parts:
         fingerprints(pictures["photographs"], seed)
         riva_gan(flat, min(options.unmarked, 250), seed)

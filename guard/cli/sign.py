@@ -48,7 +48,7 @@ def sign(
     check_writable(output)
     data = read_file(source)
     kind = media_type(data)
-    if ENDINGS.get(output.suffix.lower()) != kind:
+    if ENDINGS.get(output.suffix.lower(), kind) != kind:
         raise InvalidRequest(
             f"{source} is {kind}, and signing does not convert; give {output.name} an ending of"
             " that kind"

@@ -11,13 +11,15 @@ from provenance.credential.reader import Reading, open_store
 from provenance.credential.stamping import StampPolicy, TimeAuthorities
 from provenance.credential.writer.containers import container_of
 from provenance.errors import SignerUnavailable
-from provenance.home import Home
+from provenance.home import SETTINGS_FILE, Home
 from provenance.ledger.bundle import LABEL, read_assertion
 from provenance.ledger.merkle import leaf_hash
 from provenance.picture import Format
+from tests.support.core import InMemoryCore
 from tests.support.deployment import PROVIDER, pipeline_of, with_provenance
 from tests.support.tsa import LoopbackAuthority, serving
 
+CORE = InMemoryCore().info.name
 PROMPT = "Xanthippe Quarterstaff with her phone number 555-0199, by the sea"
 
 
@@ -81,6 +83,25 @@ def test_the_labels_of_other_laws_and_tools_are_in_the_signed_metadata(
     assert changed != deliver(one)
     assert read(deliver(one), trust).proves
     assert not read(changed, trust).proves
+
+
+def test_the_settings_name_authorities_and_data_sets(home: Home) -> None:
+    settings = home.path / SETTINGS_FILE
+    tsa = LoopbackAuthority()
+    (home.keys_folder / "tsa.pem").write_text(tsa.trust.pem)
+    with serving(tsa.granted) as url:
+        text = settings.read_text().replace("urls = []", f'urls = ["{url}"]')
+        text = text.replace('policy = "off"', 'policy = "required"')
+        text += f'\n[[data_sets]]\ncore = "{CORE}"\nname = "harbours-v3"\ndigest = "{"ab" * 32}"\n'
+        text += f'\n[[data_sets]]\ncore = "another"\nname = "other"\ndigest = "{"cd" * 32}"\n'
+        settings.write_text(text)
+        changed = Home.open(home.path)
+        pipeline = with_provenance(pipeline_of(changed), stamper=changed.stamper)
+        (one,) = pipeline.run(ImageRequest(prompt="a calm sea")).released
+    report = read(deliver(one), changed.sources().trust)
+    assert (report.proves, report.time.trusted) == (True, True)
+    (known,) = stated(one, home).active.statements[MODEL]["data_sets"]  # type: ignore[index]
+    assert (known["name"], known["hash"]) == ("harbours-v3", bytes.fromhex("ab" * 32))
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])

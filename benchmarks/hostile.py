@@ -79,18 +79,17 @@ def naming(times: int) -> Forgery:
 
 def files() -> dict[str, Callable[[], bytes]]:
     """What is measured, by name; the first is the floor."""
-    billions = b"\x9b\0\0\0\x0f\xff\xff\xff\xff" + bytes(14_000)
+    lying = b"\x7a\x7f\xff\xff\xff" + bytes(40)  # text of 2 GB
     numbers = cbor2.dumps([0] * 400_000)
     empty = struct.pack(">I", 0) + b"teSt" + struct.pack(">I", zlib.crc32(b"teSt"))
     free = struct.pack(">I", 8) + b"free"
     wide = struct.pack(">I", 8 + 60_000 * len(free)) + b"jumb" + free * 60_000
     return {
         "an honest picture, 1 megapixel": lambda: png(1024),
-        "a list of billions, in 14 KB": lambda: signed(Forgery(said(billions))),
+        "a text that says it has 2 GB": lambda: signed(Forgery(said(lying))),
         "400,000 numbers in a list": lambda: signed(Forgery(said(numbers))),
         "30 MB of numbers": lambda: signed(Forgery(said(*[numbers] * 75))),
         "60,000 boxes": lambda: signed(Forgery(parents=[wide])),
-        "16 MB named 100,000 times": lambda: signed(naming(100_000)),
         "16 MB named 200 times": lambda: signed(naming(200)),
         "a million chunks": lambda: png(chunk=empty * 1_000_000),
         "64 megapixels of JPEG": lambda: encode(noise(8000), "jpeg", quality=60),
@@ -142,7 +141,7 @@ def cost(file: Path, who: str, honest: Path, memory: int, patience: int) -> Cost
     command = [sys.executable, "-c", CHILD, str(file), who, str(honest)]
     ended = subprocess.run(command, capture_output=True, preexec_fn=limit, check=False, cwd=ROOT)
     if ended.returncode != 0:
-        return Cost(f"killed ({ended.returncode})", float("nan"), float("nan"), "")
+        return Cost("over limits", float("nan"), float("nan"), "")
     took, peak, said = json.loads(ended.stdout.splitlines()[-1])
     return Cost("ok", took, peak, said)
 
@@ -150,7 +149,7 @@ def cost(file: Path, who: str, honest: Path, memory: int, patience: int) -> Cost
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--memory", type=int, default=6, help="GB of address space for each file")
-    parser.add_argument("--patience", type=int, default=60, help="seconds of CPU for each file")
+    parser.add_argument("--patience", type=int, default=20, help="seconds of CPU for each file")
     limits = parser.parse_args()
     memory = limits.memory * 2**30
     print(f"{'file':32} {'MB':>6} | {'verify':>8} {'MB':>6} {'':14} | {'c2pa alone':>10} {'MB':>6}")

@@ -48,6 +48,10 @@ MEDIA_TYPES: Final[dict[Format, str]] = {
 MAX_PIXELS: Final = 64_000_000  # 8000x8000: 192 MB of RGB, the most one request may hold
 MAX_BYTES: Final = 256 * 2**20  # a file; above MAX_PIXELS of uncompressed RGB
 
+MAX_PARTS: Final = 100_000
+"""Chunks of a PNG or segments of a JPEG. 64 megapixels have some 25,000; Pillow takes two
+microseconds for each, so a file of nothing else would hold it up for a minute."""
+
 READABLE: Final = "PNG, JPEG, WebP, AVIF, TIFF and GIF"
 
 _DEEP_MODES: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})  # Pillow's 16-bit grey
@@ -123,6 +127,11 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BY
             f"The file has {len(data):,} bytes, the limit is {max_bytes:,}. Give a smaller one."
         )
     kind = media_type(data)
+    if _made_of_crumbs(kind, data):
+        raise PictureInvalid(
+            f"The file is made of more than {MAX_PARTS:,} parts, which no picture needs. Export it"
+            " again."
+        )
     try:
         image = _read_header(kind, data)
         width, height = image.size
@@ -144,6 +153,25 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BY
     except (DecompressionBombError, DecompressionBombWarning) as error:
         raise PictureTooLarge(f"A frame of the picture is too large: {error}.") from error
     return Picture(pixels=pixels, alpha=alpha, media_type=kind, frames=frames)
+
+
+def _made_of_crumbs(kind: str, data: bytes) -> bool:
+    """Whether there are more than MAX_PARTS chunks or segments before the end, or the scan."""
+    if len(data) < MAX_PARTS * 4 or kind not in ("image/png", "image/jpeg"):
+        return False
+    at = 8 if kind == "image/png" else 2
+    for _ in range(MAX_PARTS):
+        head = data[at : at + 8]
+        if kind == "image/png":
+            if len(head) < 8 or head[4:] == b"IEND":
+                return False
+            at += 12 + int.from_bytes(head[:4], "big")
+        else:
+            if len(head) < 4 or head[0] != 0xFF or head[1] == 0xDA:
+                return False
+            # A byte that only fills the space before a marker has no length of its own.
+            at += 1 if head[1] == 0xFF else 2 + int.from_bytes(head[2:4], "big")
+    return True
 
 
 def encode(

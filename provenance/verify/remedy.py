@@ -65,6 +65,8 @@ def _for(name: str, findings: Findings) -> Iterator[str]:
 def _for_nothing_found(findings: Findings) -> Iterator[str]:
     if findings.credential.state is State.ABSENT:
         yield "the file as its maker published it: copies and uploads lose the credential"
+    elif not findings.credential.proves:
+        yield "a credential whose hash of the whole file both readers can check"
     if not findings.ledger_asked:
         yield "the ledger in which the picture may be recorded, or a resolver (--resolver URL)"
 

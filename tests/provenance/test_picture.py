@@ -290,3 +290,16 @@ def test_an_interrupt_while_writing_leaves_no_half_file(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*")), "a temporary file was left"
     for file in tmp_path.iterdir():
         assert file.stat().st_size == 20_000_000
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_a_file_of_a_million_parts_is_refused_before_anybody_counts_them(kind: Format) -> None:
+    whole = encode(np.full((16, 16, 3), 9, np.uint8), kind)
+    part, at = {
+        "png": (b"\0\0\0\0teSt" + zlib.crc32(b"teSt").to_bytes(4, "big"), 33),
+        "jpeg": (b"\xff\xfe\0\x02", 2),
+    }[kind]
+    few, many = (whole[:at] + part * number + whole[at:] for number in (1000, 1_000_000))
+    assert decode(few).width == 16
+    with pytest.raises(PictureInvalid, match="parts"):
+        decode(many)

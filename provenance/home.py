@@ -90,9 +90,7 @@ known_content = []
 
 # Who says when a picture was signed (docs/credential.md): addresses of RFC 3161 authorities, asked
 # in turn. policy: required (no picture without one), try (without where all are down), off.
-[time_stamps]
-urls = []
-policy = "off"
+time_stamps = {{ urls = [], policy = "off" }}
 
 # The key that signs lies in this home: wardmark keys. Keys in files, tokens and services, and the
 # data sets behind a core: docs/credential.md.

@@ -88,6 +88,9 @@ scheme = ""
 # Lists of known content (docs/image-guard.md gives the form); relative to this folder.
 known_content = []
 
+# Guards of prompts of your own are declared as [[prompt_guards]] at the end of this file
+# (docs/prompt-guard.md); without any, the embedded one assesses.
+
 # Who says when a picture was signed (docs/credential.md): addresses of RFC 3161 authorities, asked
 # in turn. policy: required (no picture without one), try (without where all are down), off.
 time_stamps = {{ urls = [], policy = "off" }}

@@ -180,9 +180,9 @@ def _pool(asked: Asked, workers: int) -> ProcessPoolExecutor:
 
 
 def _start_method() -> str:
-    """A fork shares what is imported already, which costs a second and a half to do again. It is
-    sound while there is one thread and no database open, and c2pa is not loaded: its handles are
-    not valid in another process, and every credential would be unreadable there."""
+    """A fork shares what is imported already, which takes as long as dozens of files. It is sound
+    while there is one thread and no database open, and c2pa is not loaded: its handles are not
+    valid in another process, and every credential would be unreadable there."""
     sound = threading.active_count() == 1 and "c2pa" not in sys.modules
     return "fork" if sound and "fork" in multiprocessing.get_all_start_methods() else "spawn"
 

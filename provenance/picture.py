@@ -52,6 +52,9 @@ MAX_PARTS: Final = 100_000
 """Chunks of a PNG or segments of a JPEG. 64 megapixels have some 25,000; Pillow takes two
 microseconds for each, so a file of nothing else would hold it up for a minute."""
 
+MAX_PAGES: Final = 1000
+"""Of a TIFF. Pillow takes ever longer for each: two seconds for 20,000."""
+
 READABLE: Final = "PNG, JPEG, WebP, AVIF, TIFF and GIF"
 
 _DEEP_MODES: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})  # Pillow's 16-bit grey
@@ -129,8 +132,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BY
     kind = media_type(data)
     if _made_of_crumbs(kind, data):
         raise PictureInvalid(
-            f"The file is made of more than {MAX_PARTS:,} parts, which no picture needs. Export it"
-            " again."
+            f"The file is made of more parts than any picture needs ({MAX_PARTS:,} chunks or"
+            f" segments, {MAX_PAGES:,} pages). Export it again, as PNG for instance."
         )
     try:
         image = _read_header(kind, data)
@@ -156,7 +159,10 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BY
 
 
 def _made_of_crumbs(kind: str, data: bytes) -> bool:
-    """Whether there are more than MAX_PARTS chunks or segments before the end, or the scan."""
+    """Whether there are more than MAX_PARTS chunks or segments before the end, or the scan; or
+    more than MAX_PAGES pages."""
+    if kind == "image/tiff":
+        return _has_too_many_pages(data)
     if len(data) < MAX_PARTS * 4 or kind not in ("image/png", "image/jpeg"):
         return False
     at = 8 if kind == "image/png" else 2
@@ -171,6 +177,18 @@ def _made_of_crumbs(kind: str, data: bytes) -> bool:
                 return False
             # A byte that only fills the space before a marker has no length of its own.
             at += 1 if head[1] == 0xFF else 2 + int.from_bytes(head[2:4], "big")
+    return True
+
+
+def _has_too_many_pages(tiff: bytes) -> bool:
+    """Follows the chain of directories, each of which names the next (TIFF 6.0, section 2)."""
+    order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
+    at = int.from_bytes(tiff[4:8], order)
+    for _ in range(MAX_PAGES):
+        following = at + 2 + 12 * int.from_bytes(tiff[at : at + 2], order)
+        at = int.from_bytes(tiff[following : following + 4], order)
+        if at == 0:
+            return False
     return True
 
 

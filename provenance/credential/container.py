@@ -143,7 +143,9 @@ def _tiff(data: bytes) -> Iterator[_Found]:
             return
         length, start = number(at + 4, 4), number(at + 8, 4)
         if number(at, 2) == TIFF_STORE_TAG and start + length <= len(data):
-            yield data[start : start + length], (Span(start, start + length),)
+            # c2pa-rs leaves the field's own count of bytes out of the hash as well.
+            spans = (Span(at + 4, at + 8), Span(start, start + length))
+            yield data[start : start + length], spans
 
 
 def _bmff(data: bytes) -> Iterator[_Found]:

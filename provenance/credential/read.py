@@ -120,8 +120,11 @@ def _report(data: bytes, kind: str, trust: TrustAnchors, store: bytes | None = N
 
 def _with_coverage(credential: Credential, covered: Coverage | None) -> Credential:
     """Add the coverage, and what it does to integrity."""
-    left_out = ADDITIONAL_EXCLUSIONS in credential.codes.informational or (
-        covered is not None and covered.bytes_excluded > 0
+    # c2pa-rs calls additional what it leaves out of a TIFF itself: the count of the own field.
+    left_out = (
+        covered.bytes_excluded > 0
+        if covered is not None
+        else ADDITIONAL_EXCLUSIONS in credential.codes.informational
     )
     if not left_out or credential.integrity is not Integrity.INTACT:
         return credential.model_copy(update={"coverage": covered})

@@ -116,7 +116,7 @@ def test_tiff_and_avif_are_read_twice_as_well(kind: str, signer: KeySigner) -> N
     assert embedded is not None
     reading = open_store(embedded.store)
     assert reading.binding(data) is Binding.HOLDS
-    (start, end), *_ = embedded.spans
+    start, end = embedded.spans[-1]
     for at in range(end if kind == "avif" else 8, len(data) if kind == "avif" else start, 997):
         changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         assert reading.binding(changed) is Binding.BROKEN, at

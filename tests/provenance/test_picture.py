@@ -303,3 +303,16 @@ def test_a_file_of_a_million_parts_is_refused_before_anybody_counts_them(kind: F
     assert decode(few).width == 16
     with pytest.raises(PictureInvalid, match="parts"):
         decode(many)
+
+
+def test_a_tiff_of_endless_pages_is_refused_before_anybody_counts_them() -> None:
+    made = io.BytesIO()
+    pages = [Image.new("L", (4, 4), number) for number in range(5)]
+    pages[0].save(made, "TIFF", save_all=True, append_images=pages[1:])
+    assert decode(made.getvalue()).frames == 5
+    ring = bytearray(made.getvalue())
+    at = int.from_bytes(ring[4:8], "little")
+    end = at + 2 + 12 * int.from_bytes(ring[at : at + 2], "little")
+    ring[end : end + 4] = at.to_bytes(4, "little")  # the first page names itself as the next
+    with pytest.raises(PictureInvalid, match="pages"):
+        decode(bytes(ring))

@@ -37,13 +37,16 @@ from datasets_audit.recording import record
 from datasets_audit.reference import ReferencePopulation, load_reference
 from datasets_audit.report import AuditReport, Figure, Shard, SourceSummary
 from datasets_audit.shards import (
+    SKETCH_KEY,
     Inspected,
     ShardWriter,
     in_shards,
     inspect_batch,
+    load_sketch,
     version_root,
     write_findings,
 )
+from datasets_audit.sketch import sketch_key
 from datasets_audit.sources import Source, open_source
 from datasets_audit.tallies import consent_counts, finding_groups, licence_counts, summarise
 from policies.frameworks import load_frameworks
@@ -108,6 +111,8 @@ def audit(
             else None
         )
         folder = stack.enter_context(_whole_or_absent(Path(out) if out else workspace / "report"))
+        (folder / SKETCH_KEY).parent.mkdir()
+        (folder / SKETCH_KEY).write_text(sketch_key(terms.secret).hex() + "\n", encoding="ascii")
         writer = ShardWriter(folder, stated, terms)
         passing = stack.enter_context(closing(spread.map(inspect_batch, given.batches())))
         inspected = _counted(passing, count, tick)
@@ -123,7 +128,7 @@ def audit(
             )  # fmt: skip
         tick("measuring", 1, 1)
         if ledger is not None:
-            report = record(report, ledger)
+            report = record(report, [load_sketch(folder, shard) for shard in shards], ledger)
         _write_report(report, folder, given, writer.attributes)
     return report
 

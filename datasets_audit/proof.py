@@ -10,7 +10,8 @@ from datasets_audit.figures import load_report, recompute
 from datasets_audit.recording import report_digest
 from datasets_audit.report import AuditReport
 from datasets_audit.sample import rows_root
-from datasets_audit.shards import version_root
+from datasets_audit.shards import load_sketch_key, version_root
+from datasets_audit.sketch import sketch
 from provenance.errors import ProofInvalid
 from provenance.ledger.bundle import Bundle
 from provenance.ledger.note import Verifier
@@ -27,9 +28,10 @@ class Discrepancy(NamedTuple):
 def check_report(folder: Path, verifier: Verifier | None = None) -> list[Discrepancy]:
     """Everything in which the report in ``folder`` and the files beside it disagree.
 
-    Empty if all holds: every file's digest, every shard's root, the version's root, every figure,
-    and the digest that the ledger has. With ``verifier``, the public key of the ledger, also that
-    the ledger has it, by the proof in the report. Raises SourceInvalid if there is no report.
+    Empty if all holds: every file's digest, every shard's root and sketch, the version's root,
+    every figure, and the digest that the ledger has. With ``verifier``, the public key of the
+    ledger, also that the ledger has it, by the proof in the report.
+    Raises SourceInvalid if there is no report.
     """
     report = load_report(folder)
     found = [*_files(report, folder)]
@@ -81,9 +83,14 @@ def _roots(report: AuditReport, folder: Path) -> list[Discrepancy]:
 
     found = []
     for shard in report.shards:
-        root = rows_root(pq.read_table(folder / shard.file).to_pylist()).hex()
+        rows = pq.read_table(folder / shard.file).to_pylist()
+        root = rows_root(rows).hex()
         if root != shard.root:
             found.append(Discrepancy(f"root of {shard.file}", shard.root, root))
+        if shard.sketch is not None:
+            summed = sketch(rows, load_sketch_key(folder)).digest()
+            if summed != shard.sketch:
+                found.append(Discrepancy(f"sketch of {shard.file}", shard.sketch, summed))
     whole = version_root(report.shards).hex()
     if whole != report.root:
         found.append(Discrepancy("root of the version", report.root, whole))

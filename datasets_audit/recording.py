@@ -1,22 +1,28 @@
-"""An audit in the ledger: one event for each shard, one for the version of the data set.
+"""An audit in the ledger: what each shard holds, and one event for the version of the data set.
+
+A shard has two events: ``dataset.shard`` with its root and counts, which rides in the receipt of
+every sample and so is short, and ``dataset.sketch``, which its digest in the first one names. The
+version has a sketch as well, that of all shards merged.
 
 Bodies hold roots, counts and digests, never a key, a caption or a subject. Ids are derived from the
 bodies, so that recording the same audit twice changes nothing.
 """
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 
 import rfc8785
 
 from datasets_audit.report import AuditReport, LedgerReference
+from datasets_audit.sketch import Sketch, merge
 from provenance.ledger import Event, Ledger
 from provenance.ledger.bundle import Bundle
 from provenance.ledger.event import Json
 
 SHARD_KIND: Final = "dataset.shard"
+SKETCH_KIND: Final = "dataset.sketch"
 VERSION_KIND: Final = "dataset.version"
 
 
@@ -28,10 +34,11 @@ def report_digest(report: AuditReport) -> str:
     return sha256(rfc8785.dumps(given)).hexdigest()
 
 
-def record(report: AuditReport, ledger: Ledger) -> AuditReport:
+def record(report: AuditReport, sketches: Sequence[Sketch], ledger: Ledger) -> AuditReport:
     """Append the events of this audit; the report then says where they stand.
 
-    Raises LedgerUnavailable, and appends all events or none.
+    ``sketches``: of the shards of the report, in their order. Raises LedgerUnavailable, and
+    appends all events or none.
     """
     dataset: Mapping[str, Json] = {"name": report.name, "root": report.root}
     shards = [
@@ -43,9 +50,15 @@ def record(report: AuditReport, ledger: Ledger) -> AuditReport:
                 "samples": shard.samples,
                 "bytes": shard.bytes,
                 "root": shard.root,
+                "sketch": shard.sketch,
             },
         )
         for number, shard in enumerate(report.shards)
+    ]
+    whole = merge(sketches)
+    summed = [
+        _sketch_event(dataset, number, sketch)
+        for number, sketch in [*enumerate(sketches), (None, whole)]
     ]
     digest = report_digest(report)
     version = _event(
@@ -60,10 +73,12 @@ def record(report: AuditReport, ledger: Ledger) -> AuditReport:
             "consent": {count.state.value: count.count for count in report.consent},
             "licences": _by_use(report),
             "findings": {group.code: group.count for group in report.findings},
+            "sketch": whole.digest(),
         },
     )
-    entries = ledger.append([*shards, version])
-    *shard_entries, version_entry = [entry.id for entry in entries]
+    entries = ledger.append([*shards, *summed, version])
+    shard_entries = [entry.id for entry in entries[: len(shards)]]
+    version_entry = entries[-1].id
     placed = [
         shard.model_copy(update={"entry": entry})
         for shard, entry in zip(report.shards, shard_entries, strict=True)
@@ -77,6 +92,21 @@ def record(report: AuditReport, ledger: Ledger) -> AuditReport:
         proof=b64encode(Bundle.of(proof).pack()).decode(),
     )
     return report.model_copy(update={"shards": tuple(placed), "ledger": reference})
+
+
+def _sketch_event(dataset: Mapping[str, Json], shard: int | None, sketch: Sketch) -> Event:
+    """``shard``: its number, None for the whole version."""
+    body: dict[str, Json] = {"dataset": dataset, "shard": shard}
+    return _event(SKETCH_KIND, body | {"sketch": sketch.model_dump(mode="json")})
+
+
+def recorded_sketch(ledger: Ledger, root: str) -> Sketch | None:
+    """The sketch of the whole version of that root as the ledger has it, None if it has none."""
+    for entry in ledger.entries(kind=SKETCH_KIND, mentioning=root):
+        match entry.body:
+            case {"dataset": {"root": found}, "shard": None, "sketch": sketch} if found == root:
+                return Sketch.model_validate(sketch)
+    return None
 
 
 def _event(kind: str, body: dict[str, Json]) -> Event:

@@ -28,12 +28,16 @@ class SourceSummary(Frozen):
 
 
 class Shard(Frozen):
-    """One file of sample rows and the root over them; ``entry`` is the id of its ledger event."""
+    """One file of sample rows and the root over them; ``entry`` is the id of its ledger event.
+
+    ``sketch``: SHA-256 of its sketch (``datasets_audit.sketch``); None in earlier reports.
+    """
 
     file: str
     samples: int
     bytes: int
     root: Hex32
+    sketch: Hex32 | None = None
     entry: str | None = None
 
 

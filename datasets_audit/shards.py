@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from datasets_audit.annotations import Annotations
 from datasets_audit.declaration import Terms, combine
+from datasets_audit.errors import SourceInvalid
 from datasets_audit.findings import Finding, findings_of
 from datasets_audit.inspection import Inspection, inspect, unreadable
 from datasets_audit.report import Shard
 from datasets_audit.sample import Row, rows_root, schema, to_row
+from datasets_audit.sketch import Sketch, sketch, sketch_key
 from datasets_audit.sources import Batch
 from provenance.ledger.merkle import leaf_hash, root_of
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_SAMPLES: Final = 4_096
+SKETCH_KEY: Final = "sketches/key.hex"  # of the content hashes in the sketches beside it
 
 
 class Inspected(NamedTuple):
@@ -85,12 +88,40 @@ class ShardWriter:
         file = f"samples/part-{number:05d}.parquet"
         _write(rows, schema(self.attributes), self.folder / file)
         write_findings(findings, self.folder / f"findings/part-{number:05d}.parquet")
+        summed = sketch(rows, sketch_key(self.terms.secret))
+        (self.folder / sketch_file(file)).write_bytes(summed.canonical())
         return Shard(
             file=file,
             samples=len(rows),
             bytes=sum(picture.inspection.bytes for picture in pictures),
             root=rows_root(rows).hex(),
+            sketch=summed.digest(),
         )
+
+
+def sketch_file(samples: str) -> str:
+    """Where the sketch of a file of samples lies; both relative to the report."""
+    return samples.replace("samples/", "sketches/").replace(".parquet", ".json")
+
+
+def load_sketch(folder: Path, shard: Shard) -> Sketch:
+    """The sketch of a shard of the audit in ``folder``. Raises SourceInvalid."""
+    path = folder / sketch_file(shard.file)
+    try:
+        return Sketch.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SourceInvalid(
+            f"{path} is not the sketch of a shard; run wardmark audit again."
+        ) from error
+
+
+def load_sketch_key(folder: Path) -> bytes:
+    """The key of the content hashes in the sketches of the audit there. Raises SourceInvalid."""
+    path = folder / SKETCH_KEY
+    try:
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise SourceInvalid(f"{path} is no key of sketches; run wardmark audit again.") from error
 
 
 def version_root(shards: Sequence[Shard]) -> bytes:

@@ -84,6 +84,7 @@ def receipt_of_ten_billion(samples: int, shards: int) -> tuple[SampleReceipt, by
             "root": shard_root.hex(),
             "samples": samples,
             "shard": shard,
+            "sketch": sha256(b"sketch").hexdigest(),
         },
         id=f"dataset.shard:{sha256(b'event').hexdigest()[:40]}",
         kind="dataset.shard",

@@ -24,9 +24,10 @@ from datasets_audit import (
 )
 from datasets_audit.errors import AnnotationsInvalid, EngineUnknown, OutputOccupied
 from datasets_audit.example import Example, make_example
-from datasets_audit.recording import report_digest
+from datasets_audit.recording import recorded_sketch, report_digest
 from datasets_audit.sample import rows_root
 from datasets_audit.shards import in_shards
+from datasets_audit.sketch import Sketch, merge
 from provenance.errors import OutputFailed
 from provenance.ledger import Ledger, LedgerKey, verify_inclusion
 from provenance.ledger.merkle import leaf_hash, root_of
@@ -217,6 +218,33 @@ def test_recording_the_same_audit_twice_changes_nothing(
     )
     assert ledger.checkpoint().size == size
     assert again == report
+
+
+def test_the_ledger_sums_up_the_version_without_a_row(
+    report: AuditReport, out: Path, ledger: Ledger
+) -> None:
+    events = [e for e in ledger.entries(kind="dataset.sketch") if e.body["shard"] is not None]
+    shards = [e.body["sketch"] for e in ledger.entries(kind="dataset.shard")]
+    sketches = [Sketch.model_validate(event.body["sketch"]) for event in events]
+    assert [sketch.digest() for sketch in sketches] == shards
+    whole = recorded_sketch(ledger, report.root)
+    assert whole == merge(sketches)
+    assert whole.samples == report.source.pictures
+    assert whole.bytes == report.source.bytes
+    assert whole.counts["consent"] == {c.state.value: c.count for c in report.consent if c.count}
+    distinct = report.source.pictures - report.figure("duplicates.exact")
+    assert whole.distinct_files() == pytest.approx(distinct, rel=0.1)
+    assert recorded_sketch(ledger, "0" * 64) is None
+
+
+def test_a_sketch_that_is_not_of_its_rows_is_found(example: Example, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    audit(example.images, name="x", out=out, **TERMS)
+    key = out / "sketches" / "key.hex"
+    key.write_text("00" * 32)
+    assert {one.what for one in check_report(out)} == {
+        "sketches/key.hex", "sketch of samples/part-00000.parquet"
+    }  # fmt: skip
 
 
 def test_no_subject_stands_in_clear(report: AuditReport, out: Path) -> None:

@@ -13,6 +13,7 @@ here and now on the same prompts; speed is measured on this machine.
 import argparse
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -29,11 +30,13 @@ from guard.prompts.fold import fold
 from guard.prompts.reading import Reading
 from guard.prompts.training import evaluation
 from guard.prompts.training.__main__ import MOST, SEED
-from guard.prompts.training.corpus import Prompt, read
+from guard.prompts.training.corpus import EVALUATION_ONLY, Prompt, read
 from guard.prompts.training.judged import judged_unsafe
+from guard.prompts.training.obfuscation import OBFUSCATIONS
 
 TIMED = 300  # prompts
 BATCH = 64
+HIDDEN = 200  # harmless prompts, in every disguise
 
 _FRESH = """
 import time
@@ -96,6 +99,26 @@ def unread(prompts: list[Prompt], assessor: TrainedPromptAssessor) -> list[tuple
         bound = clopper_pearson(0, len(texts))
         rows.append((source, f"{len(texts)}", f"{foreign}", *alarms, f"{bound.high:.4f}"))
     return rows
+
+
+def harmless_in_disguise(
+    prompts: list[Prompt], assessor: TrainedPromptAssessor
+) -> dict[str, float]:
+    """The share of ordinary prompts of sources never trained on that each disguise gets flagged."""
+    rng = random.Random(SEED)
+    texts = [p.text for p in prompts if p.source in EVALUATION_ONLY]
+    picked = rng.sample(texts, min(len(texts), HIDDEN))
+    return {
+        way: float(
+            np.mean(
+                [
+                    any(score >= found.thresholds[each] for each, score in found.scores.items())
+                    for found in assessor.assess([hide(text, rng) for text in picked])
+                ]
+            )
+        )
+        for way, hide in OBFUSCATIONS.items()
+    }
 
 
 def speed(prompts: list[Prompt], assessor: TrainedPromptAssessor) -> list[tuple[str, ...]]:
@@ -221,9 +244,18 @@ def main() -> None:
             )
         ],
     )
+    assessor = load_assessor()
+    harmless = harmless_in_disguise(prompts, assessor)
     show(
         "Disguised prompts at the shipped thresholds",
-        ("disguise", "recall in clear", "disguised", "disguised / clear", "still flagged"),
+        (
+            "disguise",
+            "recall in clear",
+            "disguised",
+            "disguised / clear",
+            "still flagged",
+            "harmless flagged",
+        ),
         [
             (
                 name,
@@ -231,11 +263,11 @@ def main() -> None:
                 f"{each['recall']:.3f}",
                 f"{each['recall'] / each['plain_recall']:.3f}",
                 f"{each['still_flagged']:.3f}",
+                f"{harmless[name]:.3f}",
             )
             for name, each in model["disguises"].items()
         ],
     )
-    assessor = load_assessor()
     show(
         "The shipped assessor on benign sources: what is no matter of weights",
         ("source", "prompts", "not read as English", "minors", "privacy", "injection", "0 means <"),

@@ -13,7 +13,14 @@ from guard.assessment import Assessment, AssessorRef, Span
 from guard.errors import InvalidRequest
 from guard.prompts.disguise import is_disguised
 from guard.prompts.language import ENGLISH, language_of
-from guard.prompts.model import PromptModel, Window, digest_of, probabilities, windows
+from guard.prompts.model import (
+    PromptModel,
+    Window,
+    digest_of,
+    legible,
+    probabilities,
+    windows,
+)
 from guard.prompts.names import NameList
 from guard.prompts.reading import Reading
 from guard.prompts.readings import readings_of
@@ -103,7 +110,7 @@ class TrainedPromptAssessor:
                     "assessed. Shorten it."
                 )
         readings = [readings_of(text, self._model.vocabulary) for text in texts]
-        views = [_views(each) for each in readings]
+        views = [_views(legible(each, self._model.vocabulary)) for each in readings]
         read = self._model.logits([view.text for each in views for view in each])
         ends = np.cumsum([len(each) for each in views])
         return [

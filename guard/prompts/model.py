@@ -6,6 +6,7 @@ parts become a probability and where it is flagged.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,9 @@ from pydantic import Field, ValidationError
 from guard.errors import WeightsInvalid
 from guard.prompts.encoder import Encoder
 from guard.prompts.linear import LinearModel
+from guard.prompts.reading import Reading
 from guard.prompts.rules import explicit_terms
+from guard.prompts.vocabulary import Vocabulary
 from policies.decision import Frozen
 
 MANIFEST = "prompt.json"
@@ -28,7 +31,13 @@ _FILES = (LINEAR, ENCODER, TOKENIZER)
 
 WINDOW = 500  # characters of a folded text that are read at once: never more than 502 tokens
 _STRIDE = 250  # characters; half a window, so that no phrase is cut in every one
+# Nine ordinary prompts in ten have .85 or more of their letters in words on record; spelled out, in
+# leet, in code or backwards they have less than .4, and what is recovered of them .7 or more.
+_NOISE = 0.4
+_WORDS = 0.7
 _CLIP = 15.0  # log odds; beyond, a probability says no more
+
+_WORD = re.compile(r"[^\W_]+")
 
 Matrix = NDArray[np.float32]
 
@@ -82,6 +91,25 @@ def windows(text: str) -> list[Window]:
     last = max(len(text) - WINDOW, 0)
     starts = [*range(0, last, _STRIDE), last]
     return [Window(start, min(start + WINDOW, len(text))) for start in starts]
+
+
+def legible(readings: Sequence[Reading], vocabulary: Vocabulary) -> list[Reading]:
+    """The readings to score: all but noise, where one of them is words.
+
+    What a disguise leaves of a harmless prompt is like nothing that the model has seen, and a model
+    that is at a loss is no witness. Rules read every reading.
+    """
+    shares = [_share_of_words(reading.text, vocabulary) for reading in readings]
+    if max(shares) < _WORDS:
+        return list(readings)
+    return [each for each, share in zip(readings, shares, strict=True) if share >= _NOISE]
+
+
+def _share_of_words(text: str, vocabulary: Vocabulary) -> float:
+    """Of the letters and digits of a folded text, how many stand in words on record."""
+    words = _WORD.findall(text)
+    letters = sum(map(len, words))
+    return sum(len(word) for word in words if vocabulary.knows(word)) / max(letters, 1)
 
 
 class Evidence(NamedTuple):

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from guard.errors import InvalidRequest, WeightsInvalid
 from guard.prompts import MAX_CHARACTERS, TrainedPromptAssessor, load_assessor
 from guard.prompts import assessor as module
 from guard.prompts.model import ENCODER, LINEAR, MANIFEST, TOKENIZER, WINDOW
+from guard.prompts.training.obfuscation import OBFUSCATIONS
 from policies.categories import CATEGORIES
 
 UNSAFE = {
@@ -74,6 +76,27 @@ def test_a_prompt_in_code_scores_no_less_than_in_clear(assessor: TrainedPromptAs
         found = one(assessor, code)
         assert found.scores["unsafe"] >= 0.9 * one(assessor, text).scores["unsafe"]
         assert found.fields["prompt.obfuscated"] is True
+
+
+@pytest.mark.parametrize("disguise", OBFUSCATIONS)
+def test_a_harmless_prompt_is_harmless_in_disguise_too(
+    assessor: TrainedPromptAssessor, disguise: str
+) -> None:
+    text = "a red house by the sea with two white boats"
+    assert flagged(one(assessor, OBFUSCATIONS[disguise](text, random.Random(2)))) == set()
+
+
+@pytest.mark.parametrize("disguise", OBFUSCATIONS)
+def test_a_plainly_unsafe_prompt_is_flagged_in_every_disguise(
+    assessor: TrainedPromptAssessor, disguise: str
+) -> None:
+    hidden = OBFUSCATIONS[disguise](UNSAFE["violence"], random.Random(2))
+    assert "unsafe" in flagged(one(assessor, hidden))
+
+
+def test_noise_beside_a_plain_prompt_hides_nothing(assessor: TrainedPromptAssessor) -> None:
+    junk = base64.b64encode(b"a red house by the sea with two white boats at sunset" * 3).decode()
+    assert "unsafe" in flagged(one(assessor, f"{junk} {UNSAFE['violence']} {junk[::-1]}"))
 
 
 def test_every_category_is_scored_or_said_not_to_be(assessor: TrainedPromptAssessor) -> None:

@@ -39,6 +39,7 @@ def test_an_identifier_is_found(text: str) -> None:
         "2 men walking down the street, 35mm",
         "a crowd of 12000 on the road at 5 am",
         "666-12-3456",
+        "6120737465616d20747261696e4111111111111111f",
     ],
 )
 def test_what_only_looks_like_one_is_not(text: str) -> None:

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from guard.prompts.features import BUCKETS, WORD_BUCKETS, features
 from guard.prompts.fold import fold
 from guard.prompts.language import ENGLISH, NO_LANGUAGE, language_of
-from guard.prompts.model import windows
+from guard.prompts.model import legible, windows
 from guard.prompts.reading import Reading
 from guard.prompts.readings import readings_of
 from guard.prompts.vocabulary import Vocabulary, word_hash
@@ -29,7 +29,8 @@ class Readings(NamedTuple):
     """All readings and windows of some texts: each as a folded text and as its feature row.
 
     ``owner[i]``: whose row i is.
-    A text's rows follow each other, those of its plain reading first, of its deepest one last.
+    A text's rows follow each other, those of its plain reading (if legible) first, of its deepest
+    one last.
     """
 
     texts: list[str]
@@ -44,7 +45,7 @@ class Readings(NamedTuple):
         )
 
     def first(self) -> list[Buckets]:
-        """One row a text: the beginning of its plain reading."""
+        """One row a text: the beginning of its first legible reading."""
         starts = np.flatnonzero(np.diff(self.owner, prepend=-1))
         return [self.rows[i] for i in starts]
 
@@ -115,7 +116,7 @@ def read_all(texts: Sequence[str], vocabulary: Vocabulary) -> Readings:
     found: list[str] = []
     owner: list[int] = []
     for i, text in enumerate(texts):
-        for reading in readings_of(text, vocabulary):
+        for reading in legible(readings_of(text, vocabulary), vocabulary):
             for window in windows(reading.text):
                 found.append(reading.text[window.start : window.end])
                 owner.append(i)

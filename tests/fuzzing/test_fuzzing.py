@@ -12,7 +12,7 @@ SEED = 20261121
 
 @pytest.fixture(scope="module")
 def seeds() -> list[bytes]:
-    return corpus()
+    return corpus(every=4)
 
 
 def every_input_gets_an_answer(seeds: list[bytes], inputs: int) -> None:
@@ -31,9 +31,9 @@ def test_what_is_in_the_corpus_gets_an_answer_within_the_limits(seeds: list[byte
 
 
 def test_damaged_files_get_an_answer_and_prove_nothing(seeds: list[bytes]) -> None:
-    every_input_gets_an_answer(seeds, 400)
+    every_input_gets_an_answer(seeds, 250)
 
 
 @pytest.mark.slow
-def test_many_damaged_files_get_an_answer_and_prove_nothing(seeds: list[bytes]) -> None:
-    every_input_gets_an_answer(seeds, 30_000)
+def test_many_damaged_files_get_an_answer_and_prove_nothing() -> None:
+    every_input_gets_an_answer(corpus(), 30_000)

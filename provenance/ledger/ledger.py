@@ -371,6 +371,11 @@ class Ledger:
         with self._database.reading() as connection:
             return records.by_sha256(connection, sha256)
 
+    def fingerprint_count(self) -> int:
+        """How many fingerprints ``nearest_record`` searches."""
+        with self._database.reading() as connection:
+            return self._fingerprints.count(connection)
+
     def nearest_record(self, pdq: str, max_distance: int) -> tuple[Record, int] | None:
         """The record with the nearest fingerprint and its Hamming distance, 0 to 256.
 

@@ -168,6 +168,10 @@ class Fingerprints:
         self._words: NDArray[np.uint64] = np.empty((0, PDQ_BITS // 64), np.uint64)
         self._seqs: NDArray[np.int64] = np.empty(0, np.int64)
 
+    def count(self, connection: Connection) -> int:
+        """How many there are."""
+        return len(self._refreshed(connection)[1])
+
     def nearest(
         self, connection: Connection, pdq: str, max_distance: int
     ) -> tuple[int, int] | None:

@@ -229,8 +229,7 @@ class _Look:
         """
         if not self.variants[0].usable:
             return None
-        # Every record is an entry of the ledger, so its size bounds how many are searched.
-        records = self.ledger.checkpoint().size
+        records = self.ledger.fingerprint_count()
         upright, turned = self.variants[:1], self.variants[1:]
         for positions, searched in ((upright, records), (turned, records * len(self.variants))):
             found = [self.ledger.nearest_record(v.pdq, MATCH_DISTANCE) for v in positions]

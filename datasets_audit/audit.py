@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from datasets_audit import page
+from datasets_audit import oscal, page
 from datasets_audit.annotations import Annotations, load_annotations
 from datasets_audit.checklist import Measured, assess
 from datasets_audit.copies import find_copies
@@ -236,6 +236,8 @@ def _write_report(
 ) -> None:
     described = json.dumps(croissant(report, attributes), indent=1, ensure_ascii=False)
     (folder / "croissant.json").write_text(described + "\n", encoding="utf-8")
+    assessed = oscal.dumps(oscal.assessment_results(report))
+    (folder / "oscal.json").write_text(assessed, encoding="utf-8")
     (folder / "report.html").write_text(page.render(report, source), encoding="utf-8")
     text = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")

@@ -66,6 +66,24 @@ def assess(frameworks: Sequence[Framework], measured: Measured) -> list[ControlS
     ]
 
 
+def not_audited(frameworks: Sequence[Framework]) -> list[ControlStatus]:
+    """How the controls of ``frameworks`` stand where no audit speaks of them: each is a gap."""
+    return [
+        ControlStatus(
+            framework=framework.name,
+            edition=framework.edition,
+            id=control.id,
+            title=control.title,
+            status="gap",
+            because="No audit was given.",
+            next_step="Run wardmark audit and name its folder with --audit.",
+            evidence=(),
+        )
+        for framework in frameworks
+        for control in framework.controls
+    ]
+
+
 def _status(framework: Framework, control: Control, measured: Measured) -> ControlStatus:
     found = [EVIDENCE[name](measured) for name in control.evidence]
     wanting = [one for one in found if one.weight is Weight.WANTING]
@@ -173,7 +191,10 @@ def _privacy(m: Measured) -> Evidence:
 
 
 def _row_privacy(_: Measured) -> Evidence:
-    because = "Subjects stand in the rows as keyed commitments, and the ledger holds roots alone."
+    because = (
+        "Subjects stand in the rows as keyed commitments, and the ledger holds roots, sums and "
+        "keyed sketches without any attribute of people."
+    )
     return Evidence(Weight.SHOWN, because, None, ("subjects",))
 
 

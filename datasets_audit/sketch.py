@@ -68,7 +68,7 @@ class Sketch(Frozen):
 
     v: Literal[1] = 1
     samples: int = Field(ge=0)
-    bytes: int = Field(ge=0)
+    file_bytes: int = Field(ge=0)
     counts: dict[str, Counts]
     bins: dict[str, Counts]
     distinct: str = Field(pattern=f"^[A-Za-z0-9+/]{{{REGISTERS}}}$")
@@ -85,7 +85,7 @@ class Sketch(Frozen):
             raise ValueError("a sketch has more in its bins than samples")
         return self
 
-    @field_serializer("bytes", when_used="json")
+    @field_serializer("file_bytes", when_used="json")
     def _as_digits(self, size: int) -> str:
         return str(size)  # 10^10 pictures pass 2^53, up to which JSON keeps integers
 
@@ -155,7 +155,7 @@ def sketch(rows: Iterable[Mapping[str, Any]], key: bytes) -> Sketch:
             registers[index] = max(registers[index], rank)
     return Sketch(
         samples=samples,
-        bytes=size,
+        file_bytes=size,
         counts=counts,
         bins=bins,
         distinct="".join(ALPHABET[rank] for rank in registers),
@@ -176,7 +176,7 @@ def _merged(one: Sketch, other: Sketch) -> Sketch:
         raise ValueError("sketches of content hashes under two keys do not add up")
     return Sketch(
         samples=one.samples + other.samples,
-        bytes=one.bytes + other.bytes,
+        file_bytes=one.file_bytes + other.file_bytes,
         counts=_summed(one.counts, other.counts),
         bins=_summed(one.bins, other.bins),
         distinct="".join(

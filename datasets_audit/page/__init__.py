@@ -1,5 +1,5 @@
 """The report as one HTML file: no script, no network, printable."""
 
-from datasets_audit.page.page import render
+from datasets_audit.page.page import render, render_checklist
 
-__all__ = ["render"]
+__all__ = ["render", "render_checklist"]

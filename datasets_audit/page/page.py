@@ -1,6 +1,8 @@
 """Puts a report into its page."""
 
+from collections.abc import Sequence
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -12,6 +14,9 @@ from datasets_audit.page.thumbnails import thumbnails
 from datasets_audit.report import AuditReport, ControlStatus
 from datasets_audit.sources import Source
 from policies.frameworks import load_framework
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 CONSENT_ORDER = (
     ConsentState.LICENSED,
@@ -25,23 +30,14 @@ CONSENT_ORDER = (
 
 def render(report: AuditReport, source: Source) -> str:
     """The page. ``source`` is asked again for the few pictures that are shown."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("datasets_audit.page", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = _environment()
     environment.filters["percent"] = percent
     environment.filters["share_bars"] = share_bars
     environment.filters["heat_map"] = heat_map
-    style = (files("datasets_audit.page") / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
         report=report,
         figures={figure.id: figure.value for figure in report.figures},
-        style=Markup(style),  # noqa: S704 - our own file
+        style=_style(),
         usable_ring=ring(float(report.figure("usable") or 0), "share of usable pictures"),
         consent_bar=_consent_bar(report),
         licence_bar=_licence_bar(report),
@@ -49,9 +45,32 @@ def render(report: AuditReport, source: Source) -> str:
             (severity, sum(g.count for g in report.findings if g.severity is severity))
             for severity in Severity
         ],
-        checklists=_checklists(report),
+        checklists=_checklists(report.checklist),
         thumbnails=thumbnails(report.findings, source),
     )
+
+
+def render_checklist(title: str, statuses: Sequence[ControlStatus]) -> str:
+    """A page of checklists alone, which stands by itself as the report does."""
+    page = _environment().get_template("checklist.html")
+    return page.render(title=title, style=_style(), checklists=_checklists(statuses))
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("datasets_audit.page", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _style() -> Markup:
+    style = (files("datasets_audit.page") / "report.css").read_text(encoding="utf-8")
+    return Markup(style)  # noqa: S704 - our own file
 
 
 def _consent_bar(report: AuditReport) -> Markup:
@@ -70,14 +89,16 @@ def _licence_bar(report: AuditReport) -> Markup:
     )
 
 
-def _checklists(report: AuditReport) -> list[tuple[str, str, list[ControlStatus]]]:
+def _checklists(
+    statuses: Sequence[ControlStatus],
+) -> list[tuple[str, str, list[ControlStatus]]]:
     """Title, edition and items of each framework."""
-    names = dict.fromkeys(status.framework for status in report.checklist)
+    names = dict.fromkeys(status.framework for status in statuses)
     return [
         (
             load_framework(name).title,
             load_framework(name).edition,
-            [status for status in report.checklist if status.framework == name],
+            [status for status in statuses if status.framework == name],
         )
         for name in names
     ]

@@ -8,6 +8,7 @@ import typer
 from guard.cli import (
     audit,
     check,
+    checklist,
     evaluate,
     generate,
     init,
@@ -53,6 +54,7 @@ app.command("mark")(mark.mark)
 app.command("detect")(mark.detect)
 app.command("sign")(sign.sign)
 app.command("audit")(audit.audit_data_set)
+app.command("checklist")(checklist.checklist)
 app.command("withdraw")(withdraw.withdraw)
 app.command("retention")(retention.retention)
 app.command("serve")(serve.serve)

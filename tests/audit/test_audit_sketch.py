@@ -62,7 +62,7 @@ def test_counts_are_exact_and_sizes_lie_in_their_bin() -> None:
     made = sketch([*given_rows, row(7, width=None, height=None, problem="damaged")], KEY)
     assert made.counts["consent"] == {"declared": 101, "withdrawn": 200}
     assert made.counts["problem"] == {"damaged": 1}
-    assert made.bytes == sum(r["bytes"] for r in given_rows) + 1007
+    assert made.file_bytes == sum(r["bytes"] for r in given_rows) + 1007
     sizes = sorted([*(r["bytes"] for r in given_rows), 1007])
     for share in (0.0, 0.1, 0.5, 0.9, 1.0):
         exact = sizes[max(0, -(-int(share * 10 * len(sizes)) // 10) - 1)]

@@ -1,0 +1,102 @@
+"""The commands around an audit, over a real home: what they print and how they end."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from datasets_audit.example import make_example
+from guard.cli import run
+from policies.frameworks import load_frameworks
+
+
+class Ran(NamedTuple):
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+Wardmark = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("deployment") / "home"
+    assert run(["init", "--home", str(path), "--provider", "Test provider"]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
+    """Two versions of the example, ``one`` and ``two``: pictures came, went and changed."""
+    folder = tmp_path_factory.mktemp("audits")
+    example = make_example(folder / "example")
+    _audit(example.images, example.annotations, folder / "one", home)
+    (example.images / "drawing-010.jpg").unlink()
+    swapped = (example.images / "drawing-011.jpg").read_bytes()
+    (example.images / "drawing-012.jpg").write_bytes(swapped)
+    (example.images / "drawing-013.jpg").rename(example.images / "moved.jpg")
+    (example.images / "new.jpg").write_bytes(swapped + b"\x00")
+    text = example.annotations.read_text(encoding="utf-8")
+    annotations = folder / "later.csv"
+    lines = [
+        re.sub(",(declared|licensed|claimed|),", ",withdrawn,", line, count=1)
+        if line.startswith("drawing-014.jpg") else line
+        for line in text.splitlines()
+    ]  # fmt: skip
+    annotations.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _audit(example.images, annotations, folder / "two", home)
+    return folder
+
+
+def _audit(images: Path, annotations: Path, out: Path, home: Path) -> None:
+    given = ["audit", str(images), "--name", "drawings", "--annotations", str(annotations)]
+    assert run(["--home", str(home), *given, "--out", str(out)]) == 0
+
+
+@pytest.fixture
+def wardmark(home: Path, capfd: pytest.CaptureFixture[str]) -> Wardmark:
+    def command(*arguments: object) -> Ran:
+        code = run(["--home", str(home), *map(str, arguments)])
+        return Ran(code, capfd.readouterr().out)
+
+    return command
+
+
+def test_a_checklist_before_any_audit_is_all_gaps(wardmark: Wardmark) -> None:
+    given = wardmark("checklist", "--format", "json").document
+    assert len(given) == sum(len(framework.controls) for framework in load_frameworks())
+    assert {one["status"] for one in given} == {"gap"}
+    one = wardmark("checklist", "eu-ai-act", "--json").document
+    assert {item["framework"] for item in one} == {"eu-ai-act"}
+    assert wardmark("checklist", "iso-9000").code == 2
+
+
+def test_a_checklist_of_an_audit_says_what_its_report_says(
+    wardmark: Wardmark, audited: Path
+) -> None:
+    report = json.loads((audited / "one" / "report.json").read_text(encoding="utf-8"))
+    given = wardmark("checklist", "--audit", audited / "one", "--format", "json").document
+    assert given == report["checklist"]
+    table = wardmark("checklist", "nist-ai-rmf", "--audit", audited / "one").out
+    assert "GOVERN" in table
+    assert "evidenced" in table
+    page = wardmark("checklist", "--audit", audited / "one", "--format", "html").out
+    assert page.startswith("<!doctype html>")
+    assert "<script" not in page
+    assert all(item["id"] in page for item in given)
+    assert wardmark("checklist", "--audit", audited, "--json").code == 4
+
+
+def test_a_checklist_is_oscal_with_and_without_an_audit(wardmark: Wardmark, audited: Path) -> None:
+    assert "catalog" in wardmark("checklist", "--format", "oscal").document
+    ran = wardmark("checklist", "--audit", audited / "one", "--format", "oscal")
+    assert ran.out == (audited / "one" / "oscal.json").read_text(encoding="utf-8")

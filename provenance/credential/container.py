@@ -66,20 +66,35 @@ def find_store(data: bytes, media_type: str) -> EmbeddedStore | None:
     return EmbeddedStore(store=found[0][0], spans=spans, stores=len(found))
 
 
+def picture_spans(data: bytes, media_type: str) -> tuple[Span, ...] | None:
+    """Where the encoded pixels lie; None for a kind of file in which that is not looked for."""
+    if media_type == "image/png":
+        chunks = ((kind, Span(at + 8, end - 4)) for at, kind, end in _png_chunks(data))
+        return tuple(span for kind, span in chunks if kind in (b"IDAT", b"fdAT"))
+    if media_type == "image/jpeg":
+        scan = max((span.end for span in _jpeg_segments(data)), default=2)
+        return (Span(scan, len(data)),)
+    return None
+
+
 _Found = tuple[bytes, tuple[Span, ...]]
 
 
 def _png(data: bytes) -> Iterator[_Found]:
+    for at, kind, end in _png_chunks(data):
+        if kind == b"caBX":
+            yield data[at + 8 : end - 4], (Span(at, min(end, len(data))),)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Where each chunk starts, its kind, and where it ends; up to IEND."""
     at = len(PNG_SIGNATURE)
     for _ in range(MAX_PARTS):
         if at + 12 > len(data):
             return
-        length = int.from_bytes(data[at : at + 4], "big")
-        kind = data[at + 4 : at + 8]
-        end = at + 12 + length
-        if kind == b"caBX":
-            yield data[at + 8 : at + 8 + length], (Span(at, min(end, len(data))),)
-        if kind == b"IEND":
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        yield at, data[at + 4 : at + 8], end
+        if data[at + 4 : at + 8] == b"IEND":
             return
         at = end
 

@@ -7,8 +7,14 @@ from provenance.credential.credential import Coverage
 from provenance.credential.reader import HashedRange
 
 
-def coverage(size: int, exclusions: Sequence[HashedRange], spans: Sequence[Span]) -> Coverage:
+def coverage(
+    size: int,
+    exclusions: Sequence[HashedRange],
+    spans: Sequence[Span],
+    pixels: Sequence[Span] | None = None,
+) -> Coverage:
     """``size``: bytes of the file. ``spans``: where the credential lies, which no hash can cover.
+    ``pixels``: where the encoded pixels lie, None where that is not known.
 
     Bytes are counted once, and only where they are in the file.
     """
@@ -21,7 +27,15 @@ def coverage(size: int, exclusions: Sequence[HashedRange], spans: Sequence[Span]
         bytes_total=size,
         bytes_excluded=excess,
         share=(content - excess) / content if content else 0.0,
+        pixel_share=None if pixels is None else _kept(_merged(pixels), excluded, size),
     )
+
+
+def _kept(pixels: Sequence[Span], excluded: Sequence[Span], size: int) -> float | None:
+    """The share of the bytes in ``pixels`` that is not excluded; None where there are none."""
+    total = _total(pixels, size)
+    lost = sum(_overlap(a, b, size) for a in excluded for b in pixels)
+    return (total - lost) / total if total else None
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

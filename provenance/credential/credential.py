@@ -67,11 +67,14 @@ class IngredientState(StrEnum):
 
 class Coverage(Frozen):
     """Which bytes of the file the signature protects. ``share``: 0..1 of the bytes that are not
-    the credential itself; below 1 somebody may change the rest unnoticed."""
+    the credential itself; below 1 somebody may change the rest unnoticed. ``pixel_share``: the like
+    of the bytes that the pixels are encoded in, None for kinds of file in which those are not told
+    apart."""
 
     bytes_total: int = Field(ge=0)
     bytes_excluded: int = Field(ge=0)
     share: float = Field(ge=0, le=1)
+    pixel_share: float | None = Field(default=None, ge=0, le=1)
 
 
 class SignerFinding(Frozen):

@@ -10,6 +10,7 @@ from provenance.credential.container import (
     STORE_UUID,
     find_store,
     holds_stores,
+    picture_spans,
 )
 from provenance.credential.contents import Json
 from provenance.credential.coverage import coverage
@@ -57,7 +58,9 @@ def read(
     if isinstance(reading, str) or isinstance(report, str):
         return _unreadable(str(report))
     exclusions = reading.exclusions(data)
-    covered = None if exclusions is None else coverage(len(data), exclusions, found.spans)
+    covered = None
+    if exclusions is not None:
+        covered = coverage(len(data), exclusions, found.spans, picture_spans(data, kind))
     answers = ask_authority(reading.chain, trust, revocation) if revocation else None
     found_here = Found(report, reading, reading.binding(data))
     return _with_coverage(judge(found_here, trust, at, answers), covered)

@@ -99,6 +99,7 @@ def test_a_credential_of_many_segments_is_read_in_every_container(kind: Format) 
     assert found.proves
     assert found.coverage is not None
     assert found.coverage.share == 1
+    assert found.coverage.pixel_share == (None if kind == "webp" else 1)
     assert portrait(store_of(data, f"image/{kind}")) == thumbnail.data
 
 
@@ -416,3 +417,18 @@ def test_limits_are_those_of_a_whole_store(wide: dict[str, object]) -> None:
     found = judged(Forgery({"c2pa.actions.v2": CREATED, **wide}))
     assert found.state is State.UNREADABLE
     assert "too many" in (found.reason or "")
+
+
+@pytest.mark.parametrize(("kind", "share"), [("png", 0.0), ("jpeg", 0.5)])
+def test_the_share_of_pixels_that_is_protected_is_told(kind: Format, share: float) -> None:
+    data = encoded(kind=kind)
+    if kind == "png":
+        start = data.index(b"IDAT") + 4
+        left_out = (start, len(data) - 16 - start)
+    else:
+        start = data.index(b"\xff\xda")
+        left_out = (start, (len(data) - start) // 2)
+    found = read(Forgery(left_out=[left_out]).into(data, PEN, kind), AUTHORITY.trust)
+    assert found.integrity is Integrity.PARTIAL
+    assert found.coverage is not None
+    assert found.coverage.pixel_share == pytest.approx(share, abs=0.01)

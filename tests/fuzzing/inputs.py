@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from provenance.credential import Credential, State, check_store, read
+from provenance.credential import Integrity, State, check_store, read
 from provenance.credential.cbor import Malformed, decode
 from provenance.credential.container import find_store, holds_stores
 from provenance.credential.reader import open_store
@@ -35,7 +35,8 @@ HONEST = {
 TRUST = VOUCHED.trust | STAMP.trust
 
 STATED = [read(data, TRUST).contents for data in HONEST.values()]
-"""What is stated by files that prove themselves; ``corpus`` adds its own."""
+"""What a signer stated; ``corpus`` adds its own. What no signature covers (an OCSP answer, say) can
+be cut out of a file, which may then prove what was stated before."""
 
 Check = Callable[[bytes], None]
 
@@ -71,7 +72,7 @@ def a_file_gets_an_answer(data: bytes) -> None:
         credential = read(data, TRUST)
     except (PictureInvalid, PictureTooLarge):
         return
-    # A change of the padding behind a signature states nothing, and goes unnoticed.
+    # So nobody can make a credential prove what its signer did not state.
     assert not credential.proves or credential.contents in STATED
     if found is not None:
         assert check_store(found.store, TRUST).state in State
@@ -93,16 +94,12 @@ def corpus(every: int = 1) -> list[bytes]:
         files = [kind.attack(studio, own, other).data for kind in KINDS[::every]]
         studio.ledger.close()
     files += HONEST.values()
-    STATED.extend(found.contents for data in files if (found := _proving(data)))
+    whole = (found for data in files if (found := read(data, TRUST)).integrity is Integrity.INTACT)
+    STATED.extend(found.contents for found in whole)
     stores = [
         found.store for data in files if (found := find_store(data, media_type(data))) is not None
     ]
     return [*files, *stores, TOKEN]
-
-
-def _proving(data: bytes) -> Credential | None:
-    found = read(data, TRUST)
-    return found if found.proves else None
 
 
 def mutations(seeds: list[bytes], seed: int) -> Iterator[bytes]:

@@ -58,14 +58,15 @@ def detect(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A picture.")],
     scheme: Annotated[
-        str | None, typer.Option("--scheme", help=f"{SCHEME_HELP} All of them by default.")
+        str | None, typer.Option("--scheme", help=f"{SCHEME_HELP} By default all but rivaGan.")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Look for an invisible mark. Exit code 1 where there is none."""
     home = home_if_any(context, None)
     declared = [pair.name for pair in home.settings.schemes] if home else []
-    names = [scheme] if scheme else [*SCHEMES, *declared]
+    # rivaGan sees marks where there are none too often to be asked unasked
+    names = [scheme] if scheme else [*(n for n in SCHEMES if n != "rivaGan"), *declared]
     schemes = [home.scheme(name) if home else load_scheme(name) for name in names]
     pixels = decode(read_file(file)).pixels
     found = next((seen for each in schemes if (seen := each.detect(pixels)) is not None), None)

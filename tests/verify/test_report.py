@@ -146,6 +146,7 @@ class Keyless:
     def __init__(self, ledger: Ledger) -> None:
         self.record_by_content_id = ledger.record_by_content_id
         self.record_by_sha256 = ledger.record_by_sha256
+        self.fingerprint_count = ledger.fingerprint_count
         self.nearest_record = ledger.nearest_record
         self.prove = ledger.prove
         self.checkpoint = ledger.checkpoint

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from provenance.fetch import Fetcher
 from provenance.keys.trust import TrustAnchors
-from provenance.ledger import Checkpoint, InclusionProof
+from provenance.ledger import InclusionProof
 from provenance.ledger.note import VerifierKey
 from provenance.record import Record
 from provenance.verify.resolver import Resolver
@@ -30,8 +30,6 @@ class RecordSource(Protocol):
     def nearest_record(self, pdq: str, max_distance: int) -> tuple[Record, int] | None: ...
 
     def prove(self, entry_id: str) -> InclusionProof: ...
-
-    def checkpoint(self) -> Checkpoint: ...
 
 
 def default_schemes(keys: Sequence[bytes] = ()) -> tuple[Scheme, ...]:

@@ -149,7 +149,6 @@ class Keyless:
         self.fingerprint_count = ledger.fingerprint_count
         self.nearest_record = ledger.nearest_record
         self.prove = ledger.prove
-        self.checkpoint = ledger.checkpoint
 
     @property
     def verifier(self) -> VerifierKey:

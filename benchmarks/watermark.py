@@ -19,6 +19,7 @@ from marking.compatibility import compatibility
 from marking.contestants import PACKAGE
 from marking.cost import cost, memory
 from marking.forging import forging
+from marking.known_marks import known_marks
 from marking.nulls import fingerprints, riva_gan
 from marking.pictures import cut, everything
 from marking.recovery import recovery, sizes
@@ -35,6 +36,7 @@ PARTS = (
     "memory",
     "unmarked",
     "claims",
+    "known",
     "forging",
     "nulls",
     "compatibility",
@@ -87,6 +89,8 @@ def main() -> None:
         false_positives(name, flat, options.unmarked, seed=seed, jobs=jobs, state=options.state)
     if "claims" in parts:
         claims(flat, options.unmarked, seed)
+    if "known" in parts:
+        known_marks([cut(p) for p in flat[::2]], seed)
     if "forging" in parts:
         forging(flat, seed, options.trials)
     if "nulls" in parts:

@@ -2,9 +2,8 @@
 
 All are written by invisible-watermark's dwtDct: the reference scripts of Stable Diffusion 1 and 2
 and InvokeAI write a text, diffusers (after Stability AI's generative-models) writes 48 bits into
-pictures of Stable Diffusion XL before they are rounded to 8 bits. That method is
-often misread by its own reader, so nothing is decoded here: the blocks are held against each known
-string.
+pictures of Stable Diffusion XL before they are rounded to 8 bits. That method is often misread
+by its own reader, so nothing is decoded here: the blocks are held against each known string.
 
 The probability is right however much the blocks of a picture resemble each other. With m_j the
 mean over all blocks of bit j (of the sine that a mark moves to +1 or -1) and s_j = +1 or -1 for

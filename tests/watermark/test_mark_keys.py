@@ -8,6 +8,7 @@ import pytest
 from guard.cli import run
 from provenance.errors import MarkKeyInvalid
 from provenance.home import Home
+from provenance.picture import encode
 from provenance.watermark.keys import (
     KEY_BYTES,
     MOST_KEYS,
@@ -16,6 +17,7 @@ from provenance.watermark.keys import (
     load_mark_keys,
     rotate_mark_keys,
 )
+from tests.watermark.pictures import photographs
 
 
 @pytest.fixture
@@ -103,3 +105,23 @@ def test_each_home_has_keys_of_its_own_which_a_command_rotates(
     assert said.splitlines()[0].startswith(shown["current"])
     secrets = [key.key.hex() for key in Home.open(homes[0].path).mark_keys]
     assert not any(secret in said for secret in secrets)
+
+
+def test_a_mark_under_an_earlier_key_is_found_and_the_key_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Home.create(tmp_path / "home", provider="Test", version="0")
+    old = key_id(home.mark_keys[0].key)
+    source, marked = tmp_path / "in.png", tmp_path / "out.png"
+    source.write_bytes(encode(photographs()["astronaut"]))
+    at_home = ["--home", str(home.path)]
+    assert run([*at_home, "mark", str(source), "-o", str(marked)]) == 0
+    assert run([*at_home, "mark-keys", "rotate", "--json"]) == 0
+    current = json.loads(capsys.readouterr().out)["current"]
+    assert run([*at_home, "detect", str(marked), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["key_id"] == old != current
+    assert run([*at_home, "mark", str(source), "-o", str(marked)]) == 0
+    assert run([*at_home, "detect", str(marked), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["key_id"] == current
+    stranger = Home.create(tmp_path / "stranger", provider="Test", version="0")
+    assert run(["--home", str(stranger.path), "detect", str(marked)]) == 1

@@ -71,7 +71,7 @@ def record(report: AuditReport, sketches: Sequence[Sketch], ledger: Ledger) -> A
             "samples": report.source.pictures,
             "bytes": report.source.bytes,
             "consent": {count.state.value: count.count for count in report.consent},
-            "licences": _by_use(report),
+            "licences": licence_uses(report),
             "findings": {group.code: group.count for group in report.findings},
             "sketch": whole.digest(),
         },
@@ -113,8 +113,9 @@ def _event(kind: str, body: dict[str, Json]) -> Event:
     return Event(kind, body, f"{kind}:{sha256(rfc8785.dumps(body)).hexdigest()[:40]}")
 
 
-def _by_use(report: AuditReport) -> dict[str, Json]:
+def licence_uses(report: AuditReport) -> dict[str, int]:
+    """Pictures by what their licence lets them be used for."""
     counts: dict[str, int] = {}
     for licence in report.licences:
-        counts[licence.use] = counts.get(licence.use, 0) + licence.count
-    return dict(counts)
+        counts[licence.use.value] = counts.get(licence.use.value, 0) + licence.count
+    return counts

@@ -7,6 +7,7 @@ import typer
 
 from guard.cli import (
     audit,
+    audit_diff,
     check,
     checklist,
     evaluate,
@@ -54,6 +55,7 @@ app.command("mark")(mark.mark)
 app.command("detect")(mark.detect)
 app.command("sign")(sign.sign)
 app.command("audit")(audit.audit_data_set)
+app.command("audit-diff")(audit_diff.audit_diff)
 app.command("checklist")(checklist.checklist)
 app.command("withdraw")(withdraw.withdraw)
 app.command("retention")(retention.retention)

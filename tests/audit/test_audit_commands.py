@@ -100,3 +100,53 @@ def test_a_checklist_is_oscal_with_and_without_an_audit(wardmark: Wardmark, audi
     assert "catalog" in wardmark("checklist", "--format", "oscal").document
     ran = wardmark("checklist", "--audit", audited / "one", "--format", "oscal")
     assert ran.out == (audited / "one" / "oscal.json").read_text(encoding="utf-8")
+
+
+def test_a_difference_names_what_came_went_and_changed(wardmark: Wardmark, audited: Path) -> None:
+    ran = wardmark("audit-diff", audited / "one", audited / "two", "--json")
+    assert ran.code == 0
+    found = ran.document
+    samples = found["samples"]
+    assert samples["added"] == {"samples": 2, "keys": ["moved.jpg", "new.jpg"]}
+    assert samples["removed"] == {"samples": 2, "keys": ["drawing-010.jpg", "drawing-013.jpg"]}
+    assert samples["changed"] == {"samples": 1, "keys": ["drawing-012.jpg"]}
+    assert samples["renamed"] == 1
+    (move,) = samples["consent"]
+    assert (move["after"], move["samples"]) == ("withdrawn", 1)
+    withdrawn = next(one for one in found["consent"] if one["what"] == "withdrawn")
+    assert withdrawn["after"] == withdrawn["before"] + 1
+    changed = {one["what"] for one in found["findings_changed"]}
+    assert {"consent_withdrawn", "duplicate_exact"} <= changed
+    assert found["cells"]
+    assert all(cell["before"] != cell["after"] or cell["share_before"] for cell in found["cells"])
+    told = wardmark("audit-diff", audited / "one", audited / "two").out
+    assert "moved.jpg" in told
+    assert "-> withdrawn  1 samples" in told
+
+
+def test_a_difference_read_backwards_is_the_same_change(wardmark: Wardmark, audited: Path) -> None:
+    there = wardmark("audit-diff", audited / "one", audited / "two", "--json").document
+    back = wardmark("audit-diff", audited / "two", audited / "one", "--json").document
+    assert there["samples"]["added"] == back["samples"]["removed"]
+    assert there["findings_new"] == [
+        one | {"before": one["after"], "after": one["before"]} for one in back["findings_gone"]
+    ]
+
+
+def test_a_version_compared_with_itself_is_the_same(wardmark: Wardmark, audited: Path) -> None:
+    found = wardmark("audit-diff", audited / "one", audited / "one", "--json").document
+    assert found["same"]
+    assert not any(found[part] for part in ("consent", "licences", "findings_new", "cells"))
+    assert found["samples"]["added"]["samples"] == found["samples"]["changed"]["samples"] == 0
+
+
+def test_versions_on_record_are_compared_by_their_sums(wardmark: Wardmark, audited: Path) -> None:
+    folders = wardmark("audit-diff", audited / "one", audited / "two", "--json").document
+    root = folders["before"]["root"]
+    found = wardmark("audit-diff", root[:12], "drawings", "--json").document
+    assert found["after"] == folders["after"]
+    for part in ("before", "consent", "licences", "findings_new", "findings_changed"):
+        assert found[part] == folders[part]
+    assert found["samples"] is found["cells"] is None
+    assert "sums alone" in found["not_compared"][0]
+    assert wardmark("audit-diff", "nobody", "drawings").code == 4

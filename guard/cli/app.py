@@ -12,6 +12,7 @@ from guard.cli import (
     checklist,
     evaluate,
     generate,
+    impact,
     init,
     keys,
     ledger,
@@ -57,6 +58,7 @@ app.command("sign")(sign.sign)
 app.command("audit")(audit.audit_data_set)
 app.command("audit-diff")(audit_diff.audit_diff)
 app.command("checklist")(checklist.checklist)
+app.command("impact")(impact.show_impact)
 app.command("withdraw")(withdraw.withdraw)
 app.command("retention")(retention.retention)
 app.command("serve")(serve.serve)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import pty
+import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -149,28 +151,36 @@ def test_ctrl_c_leaves_no_file_and_a_ledger_that_verifies(
         sys.executable, "-c", "from guard.cli import main; main()", "generate", PROMPT,
         "-o", str(output), "--steps", "60", "-n", "10", "--home", str(home),
     ]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
-        _wait_for_work(process.pid)
+    people, terminal = pty.openpty()
+    with subprocess.Popen(command, stderr=terminal, start_new_session=True) as process:
+        os.close(terminal)
+        said = _read_until(people, r"generate .* [1-9]\d*/\d+")
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert b"Traceback" not in said
+        said += _read_until(people, None)
+        assert process.wait(timeout=120) == 130
+    os.close(people)
+    assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
     after = wardmark("ledger", "verify", "--json")
     assert after.code == 0
     assert after.document["size"] == before + 1
 
 
-def _wait_for_work(pid: int) -> None:
-    """Until the process has the weights in memory and has begun to draw."""
-    weights = "diffusion_pytorch_model"
-    for _ in range(1200):
-        maps = Path(f"/proc/{pid}/maps")
-        if maps.exists() and weights in maps.read_text(errors="replace"):
-            time.sleep(3)
-            return
-        time.sleep(0.1)
-    raise AssertionError("the core was never loaded")
+def _read_until(terminal: int, pattern: str | None) -> str:
+    """What a terminal shows until ``pattern`` is in it, or to its end; two minutes of silence at
+    most."""
+    said = ""
+    while pattern is None or not re.search(pattern, said):
+        assert select.select([terminal], [], [], 120)[0], f"nothing more was said after {said!r}"
+        try:
+            read = os.read(terminal, 4096)
+        except OSError:  # Linux tells the end of a terminal as an error
+            read = b""
+        if not read:
+            assert pattern is None, f"it ended with {said!r}"
+            break
+        said += read.decode(errors="replace")
+    return said
 
 
 def test_a_full_disk_leaves_no_file_and_a_ledger_that_verifies(

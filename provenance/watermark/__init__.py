@@ -25,12 +25,13 @@ def load_scheme(name: str = DEFAULT_SCHEME, *, keys: Sequence[bytes] = ()) -> Sc
     """The scheme of that name; MarkInvalid if there is none.
 
     ``keys``: of a deployment (keys.py), for the schemes that have keys: the first marks, all are
-    looked for. Without, the public key is taken, by which everybody can read and write marks.
+    looked for, and the public key after them, by which everybody can read and write marks. Without
+    any the public key marks.
     """
     if name == "lattice":
         from provenance.watermark.lattice import PUBLIC_KEY, Lattice
 
-        return Lattice(tuple(keys) or (PUBLIC_KEY,))
+        return Lattice((*keys, PUBLIC_KEY))
     if name in ("dwtDct", "dwtDctSvd"):
         from provenance.watermark import dwt
 

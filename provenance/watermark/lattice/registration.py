@@ -32,15 +32,22 @@ _STIFFNESS: Final = (0.5, 2.0, 2.0, 0.5, 2.0, 2.0, 4.0, 4.0)  # against moving, 
 _OUTLIER: Final = 1.5  # pixels
 
 
+class Laid(NamedTuple):
+    """A picture's residual on upright tiles, and how it was laid there."""
+
+    rest: Plane
+    homography: Homography
+
+
 class Upright(NamedTuple):
-    """A picture's residual laid on upright tiles, how it was laid, and what is seen in it."""
+    """The same, and what is seen in it of one carrier."""
 
     rest: Plane
     homography: Homography
     sighting: Sighting
 
 
-def upright(surface: Plane, basis: Basis, carrier: Carrier) -> Upright:
+def upright(surface: Plane, basis: Basis) -> Laid:
     """``surface`` with the grid of ``basis`` laid upright about the picture's middle."""
     height, width = surface.shape
     matrix = basis / TILE
@@ -50,12 +57,10 @@ def upright(surface: Plane, basis: Basis, carrier: Carrier) -> Upright:
     homography = np.eye(3)
     homography[:2, :2] = matrix
     homography[:2, 2] = np.array([width, height]) / 2 - matrix @ reach / 2
-    return laid(surface, homography, (int(reach[0]), int(reach[1])), carrier)
+    return laid(surface, homography, (int(reach[0]), int(reach[1])))
 
 
-def laid(
-    surface: Plane, homography: Homography, size: tuple[int, int], carrier: Carrier
-) -> Upright:
+def laid(surface: Plane, homography: Homography, size: tuple[int, int]) -> Laid:
     """``surface`` laid out by ``homography`` on (width, height) = ``size``."""
     import cv2
 
@@ -74,7 +79,7 @@ def laid(
     everywhere = np.ones(surface.shape, np.uint8)
     inside = warp(everywhere, matrix, size, flags=flags | cv2.INTER_NEAREST)
     rest: Plane = residual(out) * inside
-    return Upright(rest, homography, sight(carrier, fold(rest)))
+    return Laid(rest, homography)
 
 
 def bent(surface: Plane, found: Upright, carrier: Carrier) -> Upright | None:
@@ -114,7 +119,8 @@ def bent(surface: Plane, found: Upright, carrier: Carrier) -> Upright | None:
         corners.astype(np.float32), (corners + moves).astype(np.float32)
     )
     homography = found.homography @ update
-    return laid(surface, homography / homography[2, 2], (width, height), carrier)
+    after = laid(surface, homography / homography[2, 2], (width, height))
+    return Upright(*after, sight(carrier, fold(after.rest)))
 
 
 def _offsets(found: Upright, carrier: Carrier) -> list[tuple[float, float, float, float, float]]:

@@ -126,8 +126,10 @@ class _Search:
     def anywhere(self) -> Detection | None:
         """The mark on any grid of tiles that can be found, bent if need be."""
         for basis in search.grids(self._rest):
+            laid = upright(self._surface, basis)
+            folded = fold(laid.rest)
             for key in self._keys:
-                found = upright(self._surface, basis, carrier(key))
+                found = Upright(*laid, sight(carrier(key), folded))
                 detection = self._consider(_Candidate(key, found), _PLAIN)
                 if detection is not None:
                     return detection

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_OUT ?= demo-output
 
-.PHONY: demo test test-slow fuzz lint bench serve figures train-core train-prompts clean
+.PHONY: demo test test-slow test-oscal fuzz lint bench serve figures train-core train-prompts clean
 
 demo: .venv/.runtime
 	$(BIN)/python -m guard.demo --out $(DEMO_OUT)
@@ -19,6 +19,13 @@ test-slow: .venv/.dev
 SECONDS ?= 60
 fuzz: .venv/.dev
 	$(BIN)/python -m tests.fuzzing --seconds $(SECONDS)
+
+# compliance-trestle reads what an audit writes; it wants other versions of our packages, so it has
+# an environment of its own.
+test-oscal: .venv/.dev
+	test -x .venv-oscal/bin/python || $(PYTHON) -m venv .venv-oscal
+	.venv-oscal/bin/pip install --quiet --disable-pip-version-check compliance-trestle==5.2.0
+	$(BIN)/python -m pytest tests/audit/test_audit_oscal.py -k trestle
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -65,4 +72,4 @@ train-prompts: .venv/.runtime
 	touch $@
 
 clean:
-	rm -rf .venv $(DEMO_OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-oscal $(DEMO_OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -53,6 +53,21 @@ def declared(made: Path) -> Callable[[str], Home]:
     return declare
 
 
+def test_the_operators_lists_of_names_make_likeness_and_marks_assessed(
+    declared: Callable[[str], Home],
+) -> None:
+    home = declared(
+        '\n[[prompt_guards]]\nkind = "embedded"\npeople = "people.txt"\nmarks = "marks.txt"\n'
+    )
+    (home.path / "people.txt").write_text("Zaphod Beeblebrox\n")
+    (home.path / "marks.txt").write_text("Sirius Cybernetics\n")
+    assessor = load_prompt_assessor(home)
+    (found,) = assessor.assess(["Zaphod Beeblebrox in a Sirius Cybernetics lift"])
+    for category in ("likeness_deception", "ip_trademark"):
+        assert found.scores[category] >= found.thresholds[category]
+        assert category not in found.not_assessed
+
+
 def test_without_a_declaration_the_embedded_guard_assesses(declared: Callable[[str], Home]) -> None:
     assert load_prompt_assessor(declared("")).ref == load_prompt_assessor(None).ref
 

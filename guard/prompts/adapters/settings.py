@@ -43,9 +43,15 @@ class _Checkpoint(_Guard):
 
 
 class EmbeddedGuard(_Guard):
-    """The assessor that comes with Wardmark. Only there where it is listed."""
+    """The assessor that comes with Wardmark. Only there where it is listed.
+
+    ``people``, ``marks``: the operator's lists of names (``guard.prompts.names``), relative to the
+    home.
+    """
 
     kind: Literal["embedded"]
+    people: Path | None = None
+    marks: Path | None = None
 
 
 class ClassifierGuard(_Checkpoint):
@@ -114,8 +120,13 @@ def _reading(guard: Guard, home: Path, embedded: Callable[[], PromptAssessor]) -
 
 def _loaded(guard: Guard, home: Path, embedded: Callable[[], PromptAssessor]) -> PromptAssessor:
     match guard:
-        case EmbeddedGuard():
+        case EmbeddedGuard(people=None, marks=None):
             return embedded()
+        case EmbeddedGuard():
+            from guard.prompts import load_assessor
+
+            lists = {"people": guard.people, "marks": guard.marks}
+            return load_assessor(**{name: home / path for name, path in lists.items() if path})
         case ClassifierGuard():
             from guard.prompts.adapters.classifier import ClassifierAssessor
 

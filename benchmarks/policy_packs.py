@@ -19,7 +19,7 @@ from scipy.stats import beta
 from guard.pipeline import Caller
 from guard.pipeline.facts import facts_of
 from guard.prompts import load_assessor
-from guard.prompts.training.corpus import EVALUATION_ONLY, FAMILIES, Prompt, read
+from guard.prompts.training.corpus import FOLDS, Prompt, read
 from policies.decision import Action
 from policies.facts import Facts
 from policies.load import list_policies
@@ -27,7 +27,7 @@ from policies.policy import Policy
 
 CONFIDENCE = 0.95
 CALLER = Caller(role="researcher", age_verified=True)
-KNOWN = EVALUATION_ONLY | FAMILIES.keys()  # sources with labels that somebody stands for
+KNOWN = {source for sources in FOLDS.values() for source in sources}  # with labels
 
 
 def upper_bound(count: int, of: int) -> float:

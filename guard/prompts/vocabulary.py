@@ -5,15 +5,12 @@ hashes (CRC-32), so that no list of slurs lies about in clear; with 30,000 words
 is taken for one once in 140,000 times.
 """
 
-import math
 from collections.abc import Mapping
-from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-_MAX_WORD = 20  # letters; longer words are not looked for when a run is cut into words
 _UNKNOWN = -25.0  # log probability of a letter that belongs to no word
 _ONE_LETTER_WORDS = frozenset("ai")
 
@@ -21,13 +18,6 @@ _ONE_LETTER_WORDS = frozenset("ai")
 def word_hash(word: str) -> int:
     """CRC-32 of a folded word."""
     return crc32(word.encode("utf-8", "surrogatepass"))
-
-
-class Cut(NamedTuple):
-    """A run of letters cut into words. ``score``: mean log probability a word."""
-
-    words: tuple[str, ...]
-    score: float
 
 
 class Vocabulary:
@@ -58,22 +48,3 @@ class Vocabulary:
         if len(word) == 1 and word not in _ONE_LETTER_WORDS:
             return _UNKNOWN
         return self._log.get(word_hash(word), _UNKNOWN)
-
-    def cut(self, run: str) -> Cut:
-        """The most probable cut of a run of letters into words (Viterbi).
-
-        Linear in the length of the run: each position looks back at most ``_MAX_WORD`` letters.
-        """
-        best = [0.0] + [-math.inf] * len(run)
-        back = [0] * (len(run) + 1)
-        for end in range(1, len(run) + 1):
-            for start in range(max(0, end - _MAX_WORD), end):
-                score = best[start] + self.log_probability(run[start:end])
-                if score > best[end]:
-                    best[end], back[end] = score, start
-        words: list[str] = []
-        end = len(run)
-        while end:
-            words.append(run[back[end] : end])
-            end = back[end]
-        return Cut(tuple(reversed(words)), best[-1] / max(len(words), 1))

@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from guard.prompts.model import Evidence, Fusion, Head, fused, probabilities
-from guard.prompts.training.corpus import Prompt
-from guard.prompts.training.fit import fusion
-from guard.prompts.training.metrics import (
+from guard.evaluate.metrics import (
     auprc,
     auroc,
     calibration_error,
     clopper_pearson,
     recall_at,
 )
+from guard.prompts.model import Evidence, Fusion, Head, fused, probabilities
+from guard.prompts.training.corpus import Prompt
+from guard.prompts.training.fit import fusion
 
 PRIOR = 0.3  # share of unsafe prompts for which probabilities are calibrated
 FALSE_POSITIVES = 0.0085  # of the ordinary mixture, flagged as unsafe

@@ -2,36 +2,14 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from datasets_audit.example import make_example
 from guard.cli import run
 from policies.frameworks import load_frameworks
-
-
-class Ran(NamedTuple):
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Wardmark = Callable[..., Ran]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("deployment") / "home"
-    assert run(["init", "--home", str(path), "--provider", "Test provider"]) == 0
-    return path
+from tests.cli.conftest import Wardmark
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +38,6 @@ def audited(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
 def _audit(images: Path, annotations: Path, out: Path, home: Path) -> None:
     given = ["audit", str(images), "--name", "drawings", "--annotations", str(annotations)]
     assert run(["--home", str(home), *given, "--out", str(out)]) == 0
-
-
-@pytest.fixture
-def wardmark(home: Path, capfd: pytest.CaptureFixture[str]) -> Wardmark:
-    def command(*arguments: object) -> Ran:
-        code = run(["--home", str(home), *map(str, arguments)])
-        return Ran(code, capfd.readouterr().out)
-
-    return command
 
 
 def test_a_checklist_before_any_audit_is_all_gaps(wardmark: Wardmark) -> None:

@@ -99,7 +99,7 @@ def test_a_folder_that_is_not_there_or_no_classifier_is_refused(copied: Path) ->
     with pytest.raises(WeightsInvalid, match="safetensors"):
         digest_of(copied / "nowhere")
     (copied / "config.json").write_text("{}")
-    with pytest.raises(WeightsInvalid, match="no sequence classifier"):
+    with pytest.raises(WeightsInvalid, match="does not load as"):
         ClassifierAssessor(copied, sha256=digest_of(copied), labels=LABELS)
 
 

@@ -6,6 +6,7 @@ Weights are read from safetensors only; pickles and Python files in the folder a
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from guard.errors import WeightsInvalid
 
@@ -51,6 +52,27 @@ def check(folder: Path, declared: str) -> None:
             f"{folder} has SHA-256 {found}, declared is {declared or 'none'}. Put back the files, "
             "or declare the new digest once you know where they come from."
         )
+
+
+def loaded(folder: Path, declared: str, *, auto_class: str, dtype: str) -> tuple[Any, Any]:
+    """Tokenizer and model of a transformers checkpoint, ``auto_class`` by name, ready to read.
+
+    Raises WeightsInvalid where the files are not those declared, or no such model.
+    """
+    check(folder, declared)
+    import transformers
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # stderr belongs to the command line
+    safe = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
+        model = getattr(transformers, auto_class).from_pretrained(
+            folder, use_safetensors=True, dtype=dtype, **safe
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise WeightsInvalid(f"{folder} does not load as {auto_class}: {error}") from error
+    return tokenizer, model.eval()
 
 
 def sendable(text: str) -> str:

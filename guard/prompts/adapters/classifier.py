@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from guard.assessment import Assessment, AssessorRef
 from guard.errors import SafetyUnavailable, WeightsInvalid
-from guard.prompts.adapters.checkpoint import check, sendable
+from guard.prompts.adapters.checkpoint import loaded, sendable
 from policies.categories import CATEGORIES, CORE_CATEGORIES
 
 _BATCH = 16  # windows
@@ -39,20 +39,9 @@ class ClassifierAssessor:
         activation: Activation | None = None,
     ) -> None:
         """Raises WeightsInvalid where the files are not those declared, or the labels not these."""
-        check(folder, sha256)
-        import torch
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()  # stderr belongs to the command line
-        safe = {"local_files_only": True, "trust_remote_code": False}
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
-            self._model = AutoModelForSequenceClassification.from_pretrained(
-                folder, use_safetensors=True, dtype=torch.float32, **safe
-            ).eval()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise WeightsInvalid(f"{folder} is no sequence classifier: {error}") from error
+        self._tokenizer, self._model = loaded(
+            folder, sha256, auto_class="AutoModelForSequenceClassification", dtype="float32"
+        )
         config = self._model.config
         names = [config.id2label[i] for i in range(config.num_labels)]
         if set(names) != set(labels):

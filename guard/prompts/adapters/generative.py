@@ -7,7 +7,7 @@ from typing import Any
 
 from guard.assessment import Assessment, AssessorRef
 from guard.errors import SafetyUnavailable, WeightsInvalid
-from guard.prompts.adapters.checkpoint import check, sendable, windows
+from guard.prompts.adapters.checkpoint import loaded, sendable, windows
 from guard.prompts.adapters.verdict import (
     Family,
     Question,
@@ -43,20 +43,11 @@ class GenerativeAssessor:
         guidelines: Mapping[str, str] | None = None,
     ) -> None:
         """Raises WeightsInvalid where the files are not those declared, or no such guard."""
-        check(folder, sha256)
+        self._tokenizer, self._model = loaded(
+            folder, sha256, auto_class="AutoModelForCausalLM", dtype="auto"
+        )
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # stderr belongs to the command line
-        safe = {"local_files_only": True, "trust_remote_code": False}
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
-            self._model = AutoModelForCausalLM.from_pretrained(
-                folder, use_safetensors=True, dtype="auto", **safe
-            ).eval()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise WeightsInvalid(f"{folder} is no generative guard: {error}") from error
         if not self._tokenizer.chat_template:
             raise WeightsInvalid(f"{folder} has no chat template; a guard is asked by its own.")
         self._torch = torch

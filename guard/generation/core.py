@@ -1,8 +1,15 @@
-"""What a generator of pictures is: the port, and the values that go in and come out."""
+"""What a generator of pictures is: the port, and the values that go in and come out.
+
+    generate_batch(requests, *, progress=None, cancelled=None) -> list[list[Pixels]]
+    generate(request, *, progress=None, cancelled=None) -> list[Pixels]     # a batch of one
+
+Requests of one `batch_key`, of `max_batch` pictures together, can be drawn in one batch. Each
+picture comes of its own seed, so that it is the same, within rounding, alone and in any batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -66,6 +73,23 @@ class CoreInfo(Limits):
         if not 0 <= request.seed <= SEED_LIMIT - self.max_batch:
             raise InvalidRequest("The seed must lie from 0 to 2**63 less the batch.")
 
+    def check_batch(self, requests: Sequence[GenerationRequest]) -> None:
+        """Raise InvalidRequest if these cannot be drawn, or not in one batch."""
+        if not requests:
+            raise InvalidRequest("There is nothing to draw: a batch holds at least one request.")
+        for request in requests:
+            self.check(request)
+        if len({request.batch_key for request in requests}) > 1:
+            raise InvalidRequest(
+                "One batch draws requests of one size, steps and guidance, with or without a "
+                "negative prompt; ask for the others apart."
+            )
+        count = sum(request.count for request in requests)
+        if count > self.max_batch:
+            raise InvalidRequest(
+                f"{count} pictures in one batch: {self.name!r} draws at most {self.max_batch}."
+            )
+
 
 class GenerationRequest(Frozen):
     """One call of a core. Picture i of `count` is drawn from seed + i, so each stands alone."""
@@ -79,6 +103,12 @@ class GenerationRequest(Frozen):
     seed: int
     count: int = 1
 
+    @property
+    def batch_key(self) -> Hashable:
+        """What requests must share to be drawn in one batch."""
+        # Flux takes another way through its network where there is a negative prompt.
+        return (self.width, self.height, self.steps, self.guidance, bool(self.negative_prompt))
+
 
 class Core(Protocol):
     """A generator. Safe to call from several threads."""
@@ -88,6 +118,22 @@ class Core(Protocol):
         """Name, limits and digest; never loads the weights into memory."""
         ...
 
+    def generate_batch(
+        self,
+        requests: Sequence[GenerationRequest],
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[list[Pixels]]:
+        """Draw all `requests` in one run: for each, in their order, its `count` pictures.
+
+        Each picture is (height, width, 3) uint8 RGB. `progress` and `cancelled` are of the run as
+        a whole; `cancelled` is asked at each step. Raises InvalidRequest (outside the limits, or
+        not of one `batch_key`), CoreFailed (broke, or drew no picture), CoreUnavailable (cannot be
+        loaded) and GenerationCancelled; nothing half-made is ever returned.
+        """
+        ...
+
     def generate(
         self,
         request: GenerationRequest,
@@ -95,13 +141,8 @@ class Core(Protocol):
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Pixels]:
-        """Draw `request.count` pictures, each (height, width, 3) uint8 RGB.
-
-        `cancelled` is asked at each step. Raises InvalidRequest (outside the limits), CoreFailed
-        (broke, or drew no picture), CoreUnavailable (cannot be loaded) and GenerationCancelled;
-        nothing half-made is ever returned.
-        """
-        ...
+        """Draw one request, as a batch of one. Raises as `generate_batch`."""
+        return self.generate_batch([request], progress=progress, cancelled=cancelled)[0]
 
 
 def load_core(name_or_directory: str | Path) -> Core:

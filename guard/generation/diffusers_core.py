@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from guard.errors import CoreFailed, CoreUnavailable, GenerationCancelled, InvalidRequest
 from guard.generation.checkpoint import Checkpoint, digest_of, read_checkpoint
-from guard.generation.core import CoreInfo, Domain, GenerationRequest, Progress
+from guard.generation.core import Core, CoreInfo, Domain, GenerationRequest, Progress
 from policies.errors import WardmarkError
 from provenance.picture import Pixels
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _WAIT: Final = 0.05  # seconds between two looks at `cancelled` while another request is drawn
 
 
-class DiffusersCore:
+class DiffusersCore(Core):
     """A checkpoint directory, loaded at the first request and kept.
 
     Requests take turns: pipelines keep state in themselves while they draw. Nothing is fetched
@@ -61,24 +62,25 @@ class DiffusersCore:
             **self._checkpoint.limits.model_dump(),
         )
 
-    def generate(
+    def generate_batch(
         self,
-        request: GenerationRequest,
+        requests: Sequence[GenerationRequest],
         *,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
-    ) -> list[Pixels]:
-        """Draw; see `Core.generate`."""
-        self.info.check(request)
+    ) -> list[list[Pixels]]:
+        """Draw; see `Core.generate_batch`."""
+        self.info.check_batch(requests)
         while not self._turn.acquire(timeout=_WAIT):
             _stop_if(cancelled)
         try:
             _stop_if(cancelled)
             if self._loaded is None:
                 self._loaded = self._load()
-            return self._draw(self._loaded, request, progress, cancelled)
+            drawn = iter(self._draw(self._loaded, requests, progress, cancelled))
         finally:
             self._turn.release()
+        return [list(islice(drawn, request.count)) for request in requests]
 
     def _load(self) -> Any:
         import torch
@@ -116,11 +118,13 @@ class DiffusersCore:
     def _draw(
         self,
         pipeline: Any,
-        request: GenerationRequest,
+        requests: Sequence[GenerationRequest],
         progress: Progress | None,
         cancelled: Callable[[], bool] | None,
     ) -> list[Pixels]:
         import torch
+
+        first = requests[0]
 
         def after_step(
             running: Any, step: int, _: object, tensors: dict[str, Any]
@@ -133,12 +137,12 @@ class DiffusersCore:
                     "Ask for other steps or guidance; if it stays so, the checkpoint is broken."
                 )
             if progress is not None:
-                progress(step + 1, getattr(running, "num_timesteps", request.steps))
+                progress(step + 1, getattr(running, "num_timesteps", first.steps))
             return tensors
 
         # Schedulers keep their place in a run: each request gets a fresh one.
         pipeline.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
-        arguments = arguments_for(pipeline, request)
+        arguments = arguments_for(pipeline, requests)
         try:
             drawn = pipeline(**arguments, callback_on_step_end=after_step).images
         except WardmarkError:
@@ -147,7 +151,7 @@ class DiffusersCore:
             raise CoreFailed(
                 f"{self._name!r} broke while drawing ({type(error).__name__}: {error})."
             ) from error
-        return [self._picture(image, request) for image in drawn]
+        return [self._picture(image, first) for image in drawn]
 
     def _picture(self, image: NDArray[np.float32], request: GenerationRequest) -> Pixels:
         if image.shape != (request.height, request.width, 3):
@@ -168,27 +172,32 @@ def _stop_if(cancelled: Callable[[], bool] | None) -> None:
         raise GenerationCancelled("The generation was stopped as asked; nothing was kept.")
 
 
-def arguments_for(pipeline: Any, request: GenerationRequest) -> dict[str, Any]:
-    """The pipeline's arguments: families differ in what they take, so its signature is asked."""
+def arguments_for(pipeline: Any, requests: Sequence[GenerationRequest]) -> dict[str, Any]:
+    """The pipeline's arguments for requests of one `batch_key`.
+
+    Families differ in what they take, so the pipeline's signature is asked.
+    """
     import torch
 
     accepted = inspect.signature(pipeline.__call__).parameters
+    first = requests[0]
+    each = [(request, number) for request in requests for number in range(request.count)]
     arguments: dict[str, Any] = {
-        "prompt": [request.prompt] * request.count,
-        "width": request.width,
-        "height": request.height,
-        "num_inference_steps": request.steps,
-        "guidance_scale": request.guidance,
+        "prompt": [request.prompt for request, _ in each],
+        "width": first.width,
+        "height": first.height,
+        "num_inference_steps": first.steps,
+        "guidance_scale": first.guidance,
         # On the CPU, so that a seed means the same noise on every device.
         "generator": [
-            torch.Generator().manual_seed(request.seed + i) for i in range(request.count)
+            torch.Generator().manual_seed(request.seed + number) for request, number in each
         ],
         "output_type": "np",
     }
-    if request.negative_prompt:
+    if first.negative_prompt:
         if "negative_prompt" not in accepted:
             raise InvalidRequest("This core takes no negative prompt; leave it out.")
-        arguments["negative_prompt"] = [request.negative_prompt] * request.count
+        arguments["negative_prompt"] = [request.negative_prompt for request, _ in each]
         if "true_cfg_scale" in accepted:  # Flux: guidance_scale alone knows no negative prompt
-            arguments["true_cfg_scale"] = request.guidance
+            arguments["true_cfg_scale"] = first.guidance
     return arguments

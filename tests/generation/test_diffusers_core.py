@@ -63,6 +63,38 @@ def test_each_picture_of_a_batch_can_be_drawn_alone(tiny_core: DiffusersCore) ->
         assert np.abs(together.astype(int) - alone).max() <= 1
 
 
+def test_requests_of_one_batch_are_drawn_as_each_would_be_alone(tiny_core: DiffusersCore) -> None:
+    asked = [request(seed=3), request(prompt="a boat", seed=90, count=2), request(seed=3)]
+    batch = tiny_core.generate_batch(asked)
+    assert [len(pictures) for pictures in batch] == [1, 2, 1]
+    for one, together in zip(asked, batch, strict=True):
+        for picture, alone in zip(together, tiny_core.generate(one), strict=True):
+            assert np.abs(picture.astype(int) - alone).max() <= 1
+    assert batch[0][0].tobytes() != batch[1][0].tobytes()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"width": 96}, {"height": 96}, {"steps": 4}, {"guidance": 2.0}, {"negative_prompt": "fog"}],
+)
+def test_requests_that_differ_in_kind_are_not_drawn_in_one_batch(
+    tiny_core: DiffusersCore, changes: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidRequest, match="of one size"):
+        tiny_core.generate_batch([request(), request(**changes)])
+
+
+def test_a_batch_has_no_more_pictures_than_the_core_holds(tiny_core: DiffusersCore) -> None:
+    most = tiny_core.info.max_batch
+    with pytest.raises(InvalidRequest, match=f"at most {most}"):
+        tiny_core.generate_batch([request(count=most), request()])
+
+
+def test_a_batch_of_nothing_is_refused(tiny_core: DiffusersCore) -> None:
+    with pytest.raises(InvalidRequest, match="nothing to draw"):
+        tiny_core.generate_batch([])
+
+
 def test_width_and_height_are_not_mixed_up(tiny_core: DiffusersCore) -> None:
     assert tiny_core.generate(request(width=96, height=64))[0].shape == (64, 96, 3)
 
@@ -208,6 +240,6 @@ def test_every_family_is_asked_only_for_what_it_takes(family: str) -> None:
     pipeline = getattr(diffusers, family)
     accepted = inspect.signature(pipeline.__call__).parameters
     for asked in (request(), request(negative_prompt="a boat")):
-        arguments = arguments_for(pipeline, asked)
+        arguments = arguments_for(pipeline, [asked])
         assert set(arguments) <= set(accepted)
         assert "callback_on_step_end" in accepted

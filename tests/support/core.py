@@ -1,13 +1,13 @@
 """A generation core in memory: obeys guard.generation.core.Core, draws at once, weighs nothing."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 
-from guard.errors import GenerationCancelled, InvalidRequest
-from guard.generation.core import CoreInfo, GenerationRequest, Progress
+from guard.errors import GenerationCancelled
+from guard.generation.core import Core, CoreInfo, GenerationRequest, Progress
 from provenance.picture import Pixels
 
 Draw = Callable[[str, int, int, int], Pixels]
@@ -37,7 +37,7 @@ def textured_picture(prompt: str, width: int, height: int, seed: int) -> Pixels:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
-class InMemoryCore:
+class InMemoryCore(Core):
     """Draws with ``draw``, honouring the limits, the progress and the cancelling of a real core.
 
     ``draw`` may be any picture maker: a test that needs a caption or a code in the picture, or a
@@ -72,33 +72,24 @@ class InMemoryCore:
     def info(self) -> CoreInfo:
         return self._info
 
-    def generate(
+    def generate_batch(
         self,
-        request: GenerationRequest,
+        requests: Sequence[GenerationRequest],
         *,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
-    ) -> list[Pixels]:
-        self._check(request)
-        for step in range(1, request.steps + 1):
+    ) -> list[list[Pixels]]:
+        self._info.check_batch(requests)
+        steps = requests[0].steps
+        for step in range(1, steps + 1):
             if cancelled is not None and cancelled():
                 raise GenerationCancelled("Stopped on request; nothing was delivered.")
             if progress is not None:
-                progress(step, request.steps)
+                progress(step, steps)
         return [
-            self._draw(request.prompt, request.width, request.height, request.seed + i)
-            for i in range(request.count)
+            [
+                self._draw(request.prompt, request.width, request.height, request.seed + i)
+                for i in range(request.count)
+            ]
+            for request in requests
         ]
-
-    def _check(self, request: GenerationRequest) -> None:
-        info = self._info
-        for side in (request.width, request.height):
-            if not info.min_side <= side <= info.max_side or side % info.size_multiple:
-                raise InvalidRequest(
-                    f"A side of {side} pixels: give {info.min_side} to {info.max_side}, "
-                    f"a multiple of {info.size_multiple}."
-                )
-        if not 1 <= request.steps <= info.max_steps:
-            raise InvalidRequest(f"{request.steps} steps: give 1 to {info.max_steps}.")
-        if not 1 <= request.count <= info.max_batch:
-            raise InvalidRequest(f"{request.count} pictures: give 1 to {info.max_batch}.")

@@ -27,7 +27,7 @@ from guard.pipeline.admit import admit
 from guard.pipeline.facts import facts_of
 from guard.pipeline.label import draw_label
 from guard.pipeline.redact import redact
-from guard.pipeline.release import Draft, Provenance, Released, release
+from guard.pipeline.release import Draft, Provenance, Released, content_payload, release
 from guard.pipeline.request import ImageRequest
 from guard.pipeline.trail import DISCHARGES, Trail
 from policies.candidate import Candidate
@@ -73,6 +73,7 @@ class _Case:
     asked: GenerationRequest
     prompt: Judgement
     created_at: datetime
+    work: str
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,12 @@ class Pipeline:
         *,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
+        work: str | None = None,
     ) -> Outcome:
         """Take one request the whole way.
+
+        ``work``: the name of what is delivered at most once, however often it is begun: its content
+        ids follow from it, and the ledger takes each of them once (EventConflict).
 
         Raises InvalidRequest, PolicyRefused or ReviewRequired (for the prompt, or where every
         picture was refused), Unavailable where a part is down, GenerationCancelled. All but
@@ -131,7 +136,8 @@ class Pipeline:
             judged = self._judge(assessment, request, asked)
             decision = judged.decision
             trail = trail.after("decide_prompt", {"action": decision.action.value})
-            case = _Case(decision_id, request, asked, judged, datetime.now(UTC))
+            now, name = datetime.now(UTC), work or decision_id
+            case = _Case(decision_id, request, asked, judged, now, name)
             if decision.action >= Action.REDACT:  # words cannot be pixelated: a person looks
                 raise self._refuse(case, assessment, decision, trail, self._account(case, None))
 
@@ -226,6 +232,7 @@ class Pipeline:
             core=self.core.info,
             created_at=case.created_at,
             account=account,
+            payload=content_payload(self.commitment_key, case.work, index),
         )
         return release(draft, trail, self.provenance)
 

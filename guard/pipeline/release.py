@@ -8,7 +8,7 @@ is of an entry before it, the decision (docs/adr/0009).
 """
 
 import hashlib
-import secrets
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +68,8 @@ class Draft:
     created_at: datetime
     account: Mapping[str, Any]
     """What the ledger is told besides the record: decisions, assessors, settings."""
+    payload: bytes
+    """The content id, which the mark carries; the ledger records each only once."""
     ingredients: tuple[Ingredient, ...] = ()
 
 
@@ -84,13 +86,20 @@ class Released:
     entry: Entry | None
 
 
+def content_payload(key: bytes, work: str, index: int) -> bytes:
+    """The content id of picture ``index`` of ``work``: the same whenever that is drawn, and not to
+    be guessed without ``key``, the one of the commitments."""
+    message = f"wardmark-content/1\x00{work}\x00{index}".encode()
+    return hmac.digest(key, message, "sha256")[:CONTENT_ID_BYTES]
+
+
 def release(draft: Draft, trail: Trail, parts: Provenance) -> Released:
     """Mark, fingerprint, encode, sign and record ``draft`` as its obligations say.
 
     Raises ProvenanceUnavailable (or below) where a step cannot be done; nothing has left then.
     """
     due = draft.obligations
-    payload = secrets.token_bytes(CONTENT_ID_BYTES)
+    payload = draft.payload
     content_id = payload.hex()
     media_type = MEDIA_TYPES[draft.format]
 

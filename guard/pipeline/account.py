@@ -57,7 +57,7 @@ class Judgement(NamedTuple):
             "thresholds": dict(self.facts.thresholds),
             "not_assessed": sorted(self.facts.not_assessed),
             "fields": {
-                name: _kept(name, value, key)
+                name: kept(name, value, key)
                 for name, value in self.facts.fields.items()
                 if name in FIELDS
             },
@@ -68,7 +68,7 @@ class Judgement(NamedTuple):
         }
         for reason in account["reasons"]:
             for because in reason["because"]:
-                because["value"] = _kept(because["field"], because["value"], key)
+                because["value"] = kept(because["field"], because["value"], key)
         if candidate is not None and candidate.takes(decision_id):
             verdict = candidate.ask(self.facts)
             said = verdict.model_dump(mode="json")
@@ -108,7 +108,7 @@ def recorded_facts(
 def words_of(policies: Iterable[Policy], key: bytes) -> dict[str, str]:
     """Commitment -> word, of every word with which ``policies`` compare a committed text."""
     return {
-        str(_kept(clause.field, word, key)): str(word)
+        str(kept(clause.field, word, key)): str(word)
         for policy in policies
         for rule in policy.document.rules
         for _, clause, _ in comparisons(rule.when)
@@ -117,5 +117,6 @@ def words_of(policies: Iterable[Policy], key: bytes) -> dict[str, str]:
     }
 
 
-def _kept(name: str, value: Any, key: bytes) -> Scalar:
+def kept(name: str, value: Any, key: bytes) -> Scalar:
+    """The value of the fact ``name`` as the ledger holds it."""
     return commitment(key, f"{name}={value}") if name in COMMITTED and value is not None else value

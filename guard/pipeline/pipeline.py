@@ -22,10 +22,12 @@ from guard.errors import (
     SafetyUnavailable,
 )
 from guard.generation import Core, GenerationRequest
-from guard.pipeline.account import Judgement
+from guard.pipeline.account import Judgement, kept
 from guard.pipeline.admit import admit
+from guard.pipeline.entry_ids import refusal_id, stopped_id
 from guard.pipeline.facts import facts_of
 from guard.pipeline.label import draw_label
+from guard.pipeline.observing import tell, timed
 from guard.pipeline.redact import redact
 from guard.pipeline.release import Draft, Provenance, Released, content_payload, release
 from guard.pipeline.request import ImageRequest
@@ -129,9 +131,10 @@ class Pipeline:
         asked = admit(request, self.core.info)
         decision_id = f"dec_{token_hex(8)}"
         trail = Trail().after("admit")
-        with self._recorded_if_stopped(decision_id) as at:
+        with self._recorded_if_stopped(decision_id, request) as at:
             at("assess_prompt")
-            (assessment,) = self.prompt_assessor.assess([asked.prompt])
+            with timed("assess_prompt"):
+                (assessment,) = self.prompt_assessor.assess([asked.prompt])
             trail = trail.after("assess_prompt", {"assessor": str(assessment.assessor)})
             judged = self._judge(assessment, request, asked)
             decision = judged.decision
@@ -139,16 +142,19 @@ class Pipeline:
             now, name = datetime.now(UTC), work or decision_id
             case = _Case(decision_id, request, asked, judged, now, name)
             if decision.action >= Action.REDACT:  # words cannot be pixelated: a person looks
-                raise self._refuse(case, assessment, decision, trail, self._account(case, None))
+                account = self._account(case, None)
+                raise self._refuse(case, None, assessment, decision, trail, account)
 
             at("generate")
-            drawn = self._draw(asked, progress, cancelled)
+            with timed("generate"):
+                drawn = self._draw(asked, progress, cancelled)
             trail = trail.after("generate", {"core": self.core.info.name})
 
             at("assess_image")
             if progress:
                 progress("check and sign", 0, len(drawn))
-            assessed = self.image_assessor.assess(drawn)
+            with timed("assess_image"):
+                assessed = self.image_assessor.assess(drawn)
             released, refusals = [], []
             for index, (pixels, seen) in enumerate(zip(drawn, assessed, strict=True)):
                 try:
@@ -203,7 +209,8 @@ class Pipeline:
             objected = [region for region in seen.regions if region.category is not None]
             pixels = redact(pixels, objected)
             trail = trail.after("redact", {"regions": len(objected)})
-            (seen,) = self.image_assessor.assess([pixels])
+            with timed("assess_image"):
+                (seen,) = self.image_assessor.assess([pixels])
             judged = self._judge(seen, case.request, case.asked)
             again = after_redaction(judged.decision)
             account["image_redacted"] = self._account_of(case, judged._replace(decision=again))
@@ -214,7 +221,7 @@ class Pipeline:
                 }
             )
         if decision.action >= Action.REVIEW:
-            raise self._refuse(case, seen, decision, trail, account)
+            raise self._refuse(case, index, seen, decision, trail, account)
 
         obligations = case.prompt.decision.obligations | decision.obligations
         if Action.LABEL in (case.prompt.decision.action, decision.action):
@@ -246,7 +253,10 @@ class Pipeline:
             asked=asked,
             visible_label=request.visible_label,
         )
-        return Judgement(assessment, facts, self.policy.decide(facts))
+        with timed(f"decide_{assessment.subject}"):
+            decision = self.policy.decide(facts)
+        tell(assessment, decision)
+        return Judgement(assessment, facts, decision)
 
     def _account_of(self, case: _Case, judged: Judgement) -> dict[str, Any]:
         return judged.account(self.commitment_key, case.decision_id, self.candidate)
@@ -264,17 +274,21 @@ class Pipeline:
     def _refuse(
         self,
         case: _Case,
+        index: int | None,
         assessment: Assessment,
         decision: Decision,
         trail: Trail,
         account: dict[str, Any],
     ) -> DecisionRefused:
-        """Record a refusal; returns the error to raise. Raises LedgerUnavailable."""
+        """Record a refusal of picture ``index``, or of what was asked; returns the error to raise.
+        Raises LedgerUnavailable."""
         body = account | {
             "stage": assessment.subject,
             "steps": {"ran": list(trail.ran), "not_run": list(trail.not_run)},
         }
-        self.provenance.ledger.append([Event(kind="refusal", body=body)])
+        with timed("ledger"):
+            event = Event("refusal", body, refusal_id(case.decision_id, index))
+            self.provenance.ledger.append([event])
         kind = PolicyRefused if decision.action is Action.BLOCK else ReviewRequired
         return kind(
             refusal_message(decision, assessment.subject, case.decision_id),
@@ -283,7 +297,9 @@ class Pipeline:
         )
 
     @contextmanager
-    def _recorded_if_stopped(self, decision_id: str) -> Iterator[Callable[[str], None]]:
+    def _recorded_if_stopped(
+        self, decision_id: str, request: ImageRequest
+    ) -> Iterator[Callable[[str], None]]:
         """Record where a request ended that ended neither delivered nor refused."""
         step = "admit"
 
@@ -297,10 +313,11 @@ class Pipeline:
             raise  # recorded as a refusal
         except (WardmarkError, KeyboardInterrupt) as stop:
             code = stop.code if isinstance(stop, WardmarkError) else "cancelled"
-            body = {"decision_id": decision_id, "stopped_at": step, "code": code}
+            tenant = kept("caller.tenant", request.caller.tenant, self.commitment_key)
+            body = {"decision_id": decision_id, "stopped_at": step, "code": code, "tenant": tenant}
             # Where the ledger itself is down, the first error is the one to tell.
             with suppress(ProvenanceUnavailable):
-                self.provenance.ledger.append([Event(kind="stopped", body=body)])
+                self.provenance.ledger.append([Event("stopped", body, stopped_id(decision_id))])
             raise
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from guard.generation import CoreInfo
+from guard.pipeline.observing import timed
 from guard.pipeline.trail import Trail
 from policies.decision import Obligation, PolicyRef, Scalar
 from provenance.credential import (
@@ -105,31 +106,36 @@ def release(draft: Draft, trail: Trail, parts: Provenance) -> Released:
 
     pixels = draft.pixels
     if Obligation.WATERMARK in due:
-        pixels = parts.scheme.embed(pixels, payload)
+        with timed("watermark"):
+            pixels = parts.scheme.embed(pixels, payload)
         trail = trail.after("watermark", {"scheme": parts.scheme.name})
-    print_ = fingerprint(pixels)
+    with timed("fingerprint"):
+        print_ = fingerprint(pixels)
     trail = trail.after("fingerprint", {"pdq": print_.pdq, "quality": print_.quality})
-    data = encode(pixels, draft.format, quality=ENCODE_QUALITY)
-    if Obligation.WATERMARK in due and draft.format != "png":
-        _read_back(data, payload, parts.scheme)
+    with timed("encode"):
+        data = encode(pixels, draft.format, quality=ENCODE_QUALITY)
+        if Obligation.WATERMARK in due and draft.format != "png":
+            _read_back(data, payload, parts.scheme)
     trail = trail.after("encode", {"media_type": media_type})
     store = b""
     decided = None
     if Obligation.CREDENTIAL in due:
         if Obligation.LEDGER in due:
-            decided = _record_decision(draft, content_id, print_, parts.ledger)
-        signed = sign(
-            data,
-            media_type,
-            _claims(draft, payload, parts),
-            parts.signer,
-            attached=Attachments(
-                thumbnail=thumbnail(pixels),
-                proof=_proof_of(decided, parts.ledger) if decided else None,
-                ingredients=draft.ingredients,
-            ),
-            stamper=parts.stamper,
-        )
+            with timed("ledger"):
+                decided = _record_decision(draft, content_id, print_, parts.ledger)
+        with timed("credential"):
+            signed = sign(
+                data,
+                media_type,
+                _claims(draft, payload, parts),
+                parts.signer,
+                attached=Attachments(
+                    thumbnail=thumbnail(pixels),
+                    proof=_proof_of(decided, parts.ledger) if decided else None,
+                    ingredients=draft.ingredients,
+                ),
+                stamper=parts.stamper,
+            )
         data, store = signed.data, signed.store
         said: dict[str, Scalar] = {
             "store_sha256": hashlib.sha256(store).hexdigest(),
@@ -161,7 +167,8 @@ def release(draft: Draft, trail: Trail, parts: Provenance) -> Released:
         known = {**draft.account, "steps": steps}
         if decided is not None:
             known["decision_entry"] = decided.id
-        entry = parts.ledger.record(record, known)
+        with timed("ledger"):
+            entry = parts.ledger.record(record, known)
         trail = trail.after("ledger", {"entry": entry.id, "index": entry.index})
     return Released(data, media_type, content_id, sha256, due, trail, entry)
 

@@ -13,6 +13,7 @@ from provenance.ledger.merkle import leaf_hash
 from provenance.ledger.proof import Leaf
 
 PAGE = 1_000  # rows in one query
+PAGE_BACK = 100  # the same where somebody wants the newest, of which few are looked at
 _c = tables.event.c
 _COLUMNS = (_c.seq, _c.id, _c.kind, _c.at, _c.body, _c.leaf_hash)
 _ON_SQLITE = select(*_COLUMNS).where(text("event.id IN (SELECT value FROM json_each(:ids))"))
@@ -60,6 +61,18 @@ def read(
         find = func.instr if connection.dialect.name == "sqlite" else func.strpos
         query = query.where(find(_c.body, mentioning) > 0)
     return [_entry(row) for row in connection.execute(query.order_by(_c.seq).limit(limit))]
+
+
+def read_back(
+    connection: Connection, *, before: int | None, kind: str | None, limit: int
+) -> list[Entry]:
+    """Up to ``limit`` entries before index ``before``, the last of all where None, newest first."""
+    query: Select[Any] = select(*_COLUMNS)
+    if before is not None:
+        query = query.where(_c.seq < before)
+    if kind is not None:
+        query = query.where(_c.kind == kind)
+    return [_entry(row) for row in connection.execute(query.order_by(_c.seq.desc()).limit(limit))]
 
 
 def first_since(connection: Connection, size: int, since: datetime) -> int:

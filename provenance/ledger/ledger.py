@@ -1,5 +1,6 @@
 """The ledger: events in, proofs out."""
 
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -270,6 +271,29 @@ class Ledger:
                 return
             first = page[-1].index + 1
             left = None if left is None else left - len(page)
+
+    def latest(
+        self, *kinds: str, before: int | None = None, until: datetime | None = None
+    ) -> Iterator[Entry]:
+        """Entries newest first: of ``kinds`` (of all without any), before index ``before``, and
+        recorded before ``until``. Reads a page at a time and holds no lock between pages."""
+        if until is not None:
+            with self._database.reading() as connection:
+                end = journal.first_since(connection, self._size(connection), until)
+            before = end if before is None else min(before, end)
+        streams = [self._back(kind, before) for kind in kinds or (None,)]
+        return heapq.merge(*streams, key=lambda entry: -entry.index)
+
+    def _back(self, kind: str | None, before: int | None) -> Iterator[Entry]:
+        while True:
+            with self._database.reading() as connection:
+                page = journal.read_back(
+                    connection, before=before, kind=kind, limit=journal.PAGE_BACK
+                )
+            yield from page
+            if len(page) < journal.PAGE_BACK:
+                return
+            before = page[-1].index
 
     @property
     def size(self) -> int:

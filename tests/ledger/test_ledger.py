@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,22 @@ def test_entries_are_found_by_kind_time_and_place(url: str, key: LedgerKey) -> N
         assert [entry.index for entry in ledger.entries(first=10)] == [10, 11]
         assert list(ledger.entries(since=now[0] + timedelta(seconds=1))) == []
         assert list(ledger.entries(limit=0)) == []
+
+
+def test_the_newest_come_first_of_the_kinds_that_are_asked_for(url: str, key: LedgerKey) -> None:
+    now = [datetime(2026, 11, 20, 12, 0, tzinfo=UTC)]
+    with Ledger(url, key, clock=lambda: now[0]) as ledger:
+        assert list(ledger.latest()) == []
+        kinds = ("even", "odd", "other")
+        ledger.append([Event(kinds[n % 3], {"number": n}) for n in range(350)])
+        now[0] += timedelta(hours=1)
+        ledger.append([Event("odd", {"number": 350})])
+        assert [entry.index for entry in ledger.latest()] == list(range(350, -1, -1))
+        of_two = [n for n in range(350, -1, -1) if n == 350 or n % 3 != 2]
+        assert [entry.index for entry in ledger.latest("even", "odd")] == of_two
+        assert [entry.index for entry in islice(ledger.latest("odd", before=8), 2)] == [7, 4]
+        assert next(ledger.latest(until=now[0])).index == 349
+        assert next(ledger.latest(until=now[0], before=10)).index == 9
 
 
 def test_a_long_ledger_is_read_page_by_page(ledger: Ledger) -> None:

@@ -295,6 +295,18 @@ class Ledger:
                 return
             before = page[-1].index
 
+    def find(self, ids: Sequence[str]) -> list[Entry]:
+        """The entries that stand under any of ``ids``, in order; those that are not there, not."""
+        with self._database.reading() as connection:
+            found = journal.find(connection, ids).values()
+        return sorted((entry for entry, _ in found), key=lambda entry: entry.index)
+
+    def deliveries(self, decision_id: str) -> list[Entry]:
+        """The pictures that were delivered on a decision, in order."""
+        with self._database.reading() as connection:
+            ids = records.content_ids(connection, decision_id)
+        return self.find(ids)
+
     @property
     def size(self) -> int:
         """How many entries there are."""

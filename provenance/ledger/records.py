@@ -136,6 +136,12 @@ def credentials(connection: Connection, span: range) -> Iterator[tuple[int, byte
         yield seq, bytes(credential)
 
 
+def content_ids(connection: Connection, decision_id: str) -> Sequence[str]:
+    """Of the pictures that were delivered on a decision: the ids of their entries."""
+    query = select(_c.content_id).where(_c.decision_id == decision_id).order_by(_c.seq)
+    return connection.execute(query).scalars().all()
+
+
 def by_content_id(connection: Connection, content_id: str) -> Record | None:
     """The record whose mark carries ``content_id`` (16 hex digits)."""
     return _first(connection, _c.content_id == content_id.lower())

@@ -23,6 +23,17 @@ def test_a_record_is_found_by_all_that_leads_to_it(ledger: Ledger) -> None:
     assert ledger.record_by_sha256("f" * 64) is None
 
 
+def test_the_deliveries_of_a_decision_and_any_entries_by_their_ids_are_found(
+    ledger: Ledger,
+) -> None:
+    mine = [ledger.record(a_record(n, decision_id="d-1")) for n in (1, 2)]
+    ledger.record(a_record(3, decision_id="d-2"))
+    (other,) = ledger.append([Event("refusal", {}, "d-1:refusal:2")])
+    assert ledger.deliveries("d-1") == mine
+    assert ledger.deliveries("d-3") == []
+    assert ledger.find([other.id, mine[0].id, "never"]) == [mine[0], other]
+
+
 def test_a_delivery_is_proved_by_its_content_id(ledger: Ledger) -> None:
     record = a_record()
     entry = ledger.record(record, {"steps": ["watermark"], "policy_digest": "ab"})

@@ -60,9 +60,9 @@ async def read_picture(request: Request) -> bytes:
     return b"".join([chunk async for chunk in _bounded(request, MAX_UPLOAD_BYTES)])
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The text fields of a small form. Raises InvalidRequest."""
-    parser = FormParser(request.headers, _bounded(request, FRAME_BYTES))
+async def read_form(request: Request, most: int = FRAME_BYTES) -> dict[str, str]:
+    """The text fields of a form of ``most`` bytes. Raises InvalidRequest, PictureTooLarge."""
+    parser = FormParser(request.headers, _bounded(request, most))
     fields = await parser.parse()
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 

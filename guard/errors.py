@@ -4,6 +4,11 @@ WardmarkError (policies.errors)
 ├── WrongUse
 │   ├── InvalidRequest        2 / 400   size, steps, count, prompt length ...
 │   ├── RateLimited           2 / 429   too many requests from one address
+│   ├── DecisionNotFound      2 / 404   no decision of that id, or of another tenant
+│   ├── AppealNotFound        2 / 404   no appeal of that id
+│   ├── AppealRefused         2 / 409   nothing to appeal against, or an appeal that is open
+│   ├── HeldNotFound          2 / 404   nothing is held for review under that id any more
+│   ├── AlreadyRuled          2 / 409   somebody answered or ruled before
 │   └── KnownListInvalid      2 / 422   a list of known content, with line numbers
 ├── Refused
 │   └── DecisionRefused       3 / 400   carries the decision
@@ -35,6 +40,41 @@ class RateLimited(WrongUse):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class DecisionNotFound(WrongUse):
+    """No decision of that id is on record, or it is of another tenant."""
+
+    http_status = 404
+    code = "decision_not_found"
+
+
+class AppealNotFound(WrongUse):
+    """No appeal of that id."""
+
+    http_status = 404
+    code = "appeal_not_found"
+
+
+class AppealRefused(WrongUse):
+    """A decision that cannot be appealed against, or against which an appeal is open."""
+
+    http_status = 409
+    code = "appeal_refused"
+
+
+class HeldNotFound(WrongUse):
+    """Nothing is held for review under that id: it was ruled on, its time is over, or never was."""
+
+    http_status = 404
+    code = "held_not_found"
+
+
+class AlreadyRuled(WrongUse):
+    """Somebody else answered this appeal, or ruled on what was held, before."""
+
+    http_status = 409
+    code = "already_ruled"
 
 
 class KnownListInvalid(WrongUse):

@@ -3,7 +3,14 @@
 WardmarkError (policies.errors)
 ├── WrongUse
 │   ├── InvalidRequest        2 / 400   size, steps, count, prompt length ...
-│   ├── RateLimited           2 / 429   too many requests from one address
+│   ├── CredentialInvalid     2 / 401   no API key or token where one is needed, or a wrong one
+│   ├── NotAllowed            2 / 403   the role or the scope of the credential does not reach
+│   ├── ApiKeyNotFound        2 / 404   no API key of that id
+│   ├── RateLimited           2 / 429   too many requests from one address or caller
+│   │   └── QueueFull         2 / 429   more wait for the core than can be served soon
+│   ├── IdempotencyConflict   2 / 409   an idempotency key that was sent with another request
+│   ├── StillRunning          2 / 409   the request of an idempotency key is not done yet
+│   ├── JobNotFound           2 / 404   no job of that id, or of another caller
 │   ├── DecisionNotFound      2 / 404   no decision of that id, or of another tenant
 │   ├── AppealNotFound        2 / 404   no appeal of that id
 │   ├── AppealRefused         2 / 409   nothing to appeal against, or an appeal that is open
@@ -17,6 +24,7 @@ WardmarkError (policies.errors)
 ├── GenerationCancelled     130 / 499   stopped on request, nothing delivered
 └── Unavailable
     ├── CoreUnavailable       4 / 503   the generator cannot be loaded
+    ├── JobInterrupted        4 / 503   a job whose process ended while it ran
     ├── CoreFailed            4 / 503   the generator broke while drawing
     └── SafetyUnavailable     4 / 503   an assessor is missing, broken, or its weights changed
         ├── WeightsInvalid              a weights file is absent or has the wrong SHA-256
@@ -31,8 +39,29 @@ class InvalidRequest(WrongUse):
     """The request is outside the stated limits; the message names them."""
 
 
+class CredentialInvalid(WrongUse):
+    """A credential is missing where one is needed, unknown, revoked, expired or not for here."""
+
+    http_status = 401
+    code = "invalid_api_key"
+
+
+class NotAllowed(WrongUse):
+    """The caller is known, and its role or the scopes of its credential do not reach that far."""
+
+    http_status = 403
+    code = "permission_denied"
+
+
+class ApiKeyNotFound(WrongUse):
+    """No API key of that id."""
+
+    http_status = 404
+    code = "api_key_not_found"
+
+
 class RateLimited(WrongUse):
-    """Too many requests from one address; ``retry_after`` is in seconds."""
+    """Too many requests from one address or caller; ``retry_after`` is in seconds."""
 
     http_status = 429
     code = "rate_limit_exceeded"
@@ -40,6 +69,33 @@ class RateLimited(WrongUse):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class QueueFull(RateLimited):
+    """More requests wait for the core than can be served soon; ``retry_after`` is in seconds."""
+
+    code = "queue_full"
+
+
+class IdempotencyConflict(WrongUse):
+    """An idempotency key came again with another request than its first."""
+
+    http_status = 409
+    code = "idempotency_conflict"
+
+
+class StillRunning(WrongUse):
+    """The request that came first with this idempotency key is not done yet."""
+
+    http_status = 409
+    code = "still_running"
+
+
+class JobNotFound(WrongUse):
+    """No job of that id is kept, or it is somebody else's."""
+
+    http_status = 404
+    code = "job_not_found"
 
 
 class DecisionNotFound(WrongUse):
@@ -115,6 +171,12 @@ class CoreUnavailable(Unavailable):
     """The generation core cannot be loaded."""
 
     code = "core_unavailable"
+
+
+class JobInterrupted(Unavailable):
+    """The process that ran a job ended, and the job cannot be begun again."""
+
+    code = "job_interrupted"
 
 
 class CoreFailed(Unavailable):

@@ -27,6 +27,7 @@ import platformdirs
 from pydantic import Field, ValidationError
 
 from policies.decision import Frozen
+from provenance.callers import CallerSettings
 from provenance.credential import DataSet
 from provenance.credential.stamping import TIMEOUT, StampPolicy, TimeAuthorities
 from provenance.errors import HomeInvalid, OutputFailed
@@ -48,6 +49,7 @@ from provenance.verify.sources import default_schemes
 from provenance.watermark import DEFAULT_SCHEME, Scheme, load_scheme
 from provenance.watermark.keys import MarkKey, create_mark_keys, load_mark_keys
 from provenance.watermark.onnx_pair import OnnxPair, OnnxPairScheme
+from provenance.work import WorkSettings
 
 SETTINGS_FILE = "wardmark.toml"
 LEDGER_FILE = "ledger.db"
@@ -132,6 +134,8 @@ class Settings(Frozen):
     time_stamps: StampSettings = StampSettings()
     signer: SignerSettings = SignerSettings()
     data_sets: tuple[CoreDataSet, ...] = ()
+    work: WorkSettings = WorkSettings()
+    callers: CallerSettings = CallerSettings()
     prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from guard.check import Checker
 from guard.gateway import health, images, models, moderations, page, resolution, verification
+from guard.gateway.callers import Callers
 from guard.gateway.errors import error_body, install_error_shape
 from guard.gateway.limits import RateLimiter
 from guard.gateway.verification import Detector
@@ -20,10 +21,13 @@ MAX_BODY_BYTES = 64 * 1024 * 1024  # a picture to verify, and its multipart fram
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(home: Home, pipeline: Pipeline, *, fetcher: Fetcher | None = None) -> FastAPI:
+def create_app(
+    home: Home, pipeline: Pipeline, *, fetcher: Fetcher | None = None, exposed: bool = False
+) -> FastAPI:
     """The gateway of ``home``. Parts are loaded already; a broken one has stopped the start.
 
     ``fetcher``: lets verification fetch addresses that strangers name; without it none is.
+    ``exposed``: it listens on more than loopback, see ``callers.check_exposure``.
     """
     app = FastAPI(
         title="Wardmark",
@@ -32,6 +36,7 @@ def create_app(home: Home, pipeline: Pipeline, *, fetcher: Fetcher | None = None
     )
     app.state.home = home
     app.state.pipeline = pipeline
+    app.state.callers = Callers(home, exposed=exposed)
     app.state.detector = Detector(home, fetcher)
     app.state.feedback_limit = RateLimiter(page.FEEDBACK_PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from guard.errors import DecisionRefused, RateLimited
+from guard.errors import CredentialInvalid, DecisionRefused, RateLimited
 from policies.errors import Unavailable, WardmarkError
 
 RETRY_AFTER_SECONDS = 30
@@ -60,7 +60,9 @@ def gateway_block(error: DecisionRefused) -> dict[str, Any]:
 
 
 def retry_headers(error: WardmarkError) -> dict[str, str]:
-    """When to try again, where that can help."""
+    """When to try again, where that can help, and what kind of credential is asked for."""
+    if isinstance(error, CredentialInvalid):
+        return {"www-authenticate": "Bearer"}
     if isinstance(error, RateLimited):
         return {"retry-after": str(error.retry_after)}
     if isinstance(error, Unavailable):

@@ -4,11 +4,12 @@ import base64
 import time
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from guard.errors import InvalidRequest
+from guard.gateway.callers import Identity, Scope, require
 from guard.gateway.errors import error_body, gateway_block
 from guard.pipeline import ImageRequest, Outcome, Pipeline, Released, deliver
 from guard.pipeline.request import MAX_IMAGES
@@ -48,7 +49,11 @@ class GenerationBody(BaseModel):
 
 
 @router.post("/images/generations")
-async def generate(body: GenerationBody, request: Request) -> dict[str, Any]:
+async def generate(
+    body: GenerationBody,
+    request: Request,
+    identity: Annotated[Identity, Depends(require(scope=Scope.GENERATE))],
+) -> dict[str, Any]:
     """Generate under policy. 400 moderation_blocked carries every reason."""
     pipeline: Pipeline = request.app.state.pipeline
     name = pipeline.core.info.name
@@ -65,6 +70,7 @@ async def generate(body: GenerationBody, request: Request) -> dict[str, Any]:
         count=body.n,
         format=body.output_format,
         visible_label=body.visible_label,
+        caller=identity.caller(),
     )
     outcome = await run_in_threadpool(pipeline.run, asked)
     return _response(outcome, body.output_format)

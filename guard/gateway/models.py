@@ -1,14 +1,18 @@
 """``GET /v1/models``: the cores that can be asked."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
+
+from guard.gateway.callers import Identity, Scope, require
 
 router = APIRouter(prefix="/v1")
 
 
 @router.get("/models")
-async def list_models(request: Request) -> dict[str, Any]:
+async def list_models(
+    request: Request, _: Annotated[Identity, Depends(require(scope=Scope.READ))]
+) -> dict[str, Any]:
     """The core behind this gateway, in the OpenAI list shape."""
     info = request.app.state.pipeline.core.info
     model = {

@@ -5,12 +5,14 @@ import binascii
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from guard.check import Checker, CheckResult
 from guard.errors import InvalidRequest
+from guard.gateway.callers import Identity, Scope, require
+from guard.pipeline.request import Caller
 from guard.prompts.adapters.crosswalk import OPENAI
 from policies.categories import CATEGORIES
 from policies.decision import Action
@@ -57,13 +59,17 @@ class ModerationBody(BaseModel):
 
 
 @router.post("/moderations")
-async def moderate(body: ModerationBody, request: Request) -> dict[str, Any]:
+async def moderate(
+    body: ModerationBody,
+    request: Request,
+    identity: Annotated[Identity, Depends(require(scope=Scope.MODERATE))],
+) -> dict[str, Any]:
     """Assess and decide. Parts of a mixed input are judged one by one, as separate results."""
     checker: Checker = request.app.state.checker
     given: list[str | TextPart | ImagePart] = (
         [body.input] if isinstance(body.input, str) else [*body.input]
     )
-    results = [await run_in_threadpool(_check, checker, one) for one in given]
+    results = [await run_in_threadpool(_check, checker, one, identity.caller()) for one in given]
     return {
         "id": f"modr-{uuid4().hex}",
         "model": f"{checker.policy.name}@{checker.policy.version}",
@@ -71,12 +77,14 @@ async def moderate(body: ModerationBody, request: Request) -> dict[str, Any]:
     }
 
 
-def _check(checker: Checker, part: str | TextPart | ImagePart) -> tuple[str, CheckResult]:
+def _check(
+    checker: Checker, part: str | TextPart | ImagePart, caller: Caller
+) -> tuple[str, CheckResult]:
     if isinstance(part, str):
-        return "text", checker.text(part)
+        return "text", checker.text(part, caller=caller)
     if isinstance(part, TextPart):
-        return "text", checker.text(part.text)
-    return "image", checker.image(_data_of(part.image_url.url))
+        return "text", checker.text(part.text, caller=caller)
+    return "image", checker.image(_data_of(part.image_url.url), caller=caller)
 
 
 def _data_of(url: str) -> bytes:

@@ -10,11 +10,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
 import migrations
+from guard.gateway.callers import tables as callers
 from provenance.errors import LedgerUnavailable
+from provenance.ledger import tables as ledger
 from provenance.ledger.database import REVISION
-from provenance.ledger.tables import metadata
 
 ROOT = Path(__file__).parents[2]
+SHARING = [ledger.metadata, callers.metadata]
+"""The tables of all who share the ledger's database."""
 
 
 def test_the_code_was_written_for_the_newest_schema() -> None:
@@ -24,22 +27,15 @@ def test_the_code_was_written_for_the_newest_schema() -> None:
 def test_the_schema_is_what_the_queries_think(url: str) -> None:
     engine = create_engine(url)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), SHARING) == []
     engine.dispose()
 
 
 def test_upgrading_twice_changes_nothing(url: str) -> None:
     migrations.upgrade(url)
     engine = create_engine(url)
-    assert set(inspect(engine).get_table_names()) == {
-        "alembic_version",
-        "checkpoint",
-        "cosignature",
-        "event",
-        "queue",
-        "record",
-        "tile",
-    }
+    tables = {name for metadata in SHARING for name in metadata.tables}
+    assert set(inspect(engine).get_table_names()) == {"alembic_version", *tables}
     engine.dispose()
 
 

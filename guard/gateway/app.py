@@ -7,7 +7,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from guard.check import Checker
-from guard.gateway import health, images, models, moderations, page, resolution, verification
+from guard.gateway import (
+    decisions,
+    health,
+    images,
+    models,
+    moderations,
+    page,
+    resolution,
+    verification,
+)
 from guard.gateway.callers import Callers
 from guard.gateway.errors import error_body, install_error_shape
 from guard.gateway.limits import RateLimiter
@@ -41,7 +50,7 @@ def create_app(
     app.state.feedback_limit = RateLimiter(page.FEEDBACK_PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)
     install_error_shape(app)
-    for part in (images, moderations, models, verification, page, health):
+    for part in (images, moderations, models, decisions, verification, page, health):
         app.include_router(part.router)
     app.include_router(resolution.router)
     app.include_router(resolution.router, prefix="/v1", include_in_schema=False)

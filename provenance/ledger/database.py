@@ -16,7 +16,7 @@ from sqlalchemy import event as hooks
 
 from provenance.errors import EventInvalid, LedgerCorrupt, LedgerUnavailable
 
-REVISION = "0005"  # of the schema that this code was written for; a test compares with migrations
+REVISION = "0006"  # of the schema that this code was written for; a test compares with migrations
 BUSY_SECONDS = 30.0  # how long a writer waits for another one before it gives up
 APPEND_LOCK = 0x57_41_52_44  # "WARD": the advisory lock of PostgreSQL that makes appends take turns
 ROWS_TOGETHER = 100  # in one statement of SQLite, which takes 32,766 values; the gain ends there
@@ -105,6 +105,15 @@ class Database:
                         ),
                         {"key": APPEND_LOCK, "wait": f"{BUSY_SECONDS:g}s"},
                     )
+                yield connection
+
+    @contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """A transaction that changes rows beside the ledger's own. In PostgreSQL it waits for no
+        append, and none for it."""
+        with self._faults(), self._engine.connect() as plain:
+            connection = plain.execution_options(wardmark_appending=True)
+            with connection.begin():
                 yield connection
 
     @contextmanager

@@ -1,5 +1,5 @@
 """Generation cores: what draws the pictures. `load_core` gives one."""
 
-from guard.generation.core import Core, CoreInfo, GenerationRequest, Progress, load_core
+from guard.generation.core import Core, CoreInfo, GenerationRequest, Original, Progress, load_core
 
-__all__ = ["Core", "CoreInfo", "GenerationRequest", "Progress", "load_core"]
+__all__ = ["Core", "CoreInfo", "GenerationRequest", "Original", "Progress", "load_core"]

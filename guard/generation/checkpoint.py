@@ -37,6 +37,10 @@ _ADVISED: Final[dict[str, tuple[int, float]]] = {
 }
 _ADVISED_ELSE: Final = (30, 5.0)
 
+# Families of which diffusers has an Img2Img and an Inpaint pipeline beside the one for text.
+EDITING_FAMILIES: Final = frozenset(_ADVISED)
+_STOCK_INPAINTING: Final = (4, 9)  # input channels of a UNet that the Inpaint pipelines take
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -46,6 +50,12 @@ class Checkpoint:
     pipeline: str  # the pipeline's class, as model_index.json names it
     parts: frozenset[str]  # unet, vae, tokenizer ...
     limits: Limits
+    stock_inpainting: bool  # whether the family's Inpaint pipeline takes its latent
+
+    @property
+    def edits(self) -> bool:
+        """Whether it can draw from a picture."""
+        return self.pipeline in EDITING_FAMILIES
 
 
 def read_checkpoint(directory: Path) -> Checkpoint:
@@ -71,7 +81,8 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     if not isinstance(pipeline, str):
         raise CoreUnavailable(f"{directory / INDEX} names no pipeline in _class_name.")
     parts = frozenset(name for name in index if not name.startswith("_"))
-    return Checkpoint(directory, pipeline, parts, _limits(directory, pipeline))
+    limits = _limits(directory, pipeline)
+    return Checkpoint(directory, pipeline, parts, limits, _stock_inpainting(directory))
 
 
 def files_of(directory: Path) -> list[Path]:
@@ -132,6 +143,11 @@ def _native_side(directory: Path) -> tuple[int, int]:
     raise CoreUnavailable(
         f"{directory} holds neither a unet nor a transformer: it is no text-to-image checkpoint."
     )
+
+
+def _stock_inpainting(directory: Path) -> bool:
+    unet = directory / "unet" / "config.json"
+    return not unet.is_file() or _json(unet).get("in_channels", 4) in _STOCK_INPAINTING
 
 
 def _json(path: Path) -> dict[str, Any]:

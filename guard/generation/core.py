@@ -5,15 +5,19 @@
 
 Requests of one `batch_key`, of `max_batch` pictures together, can be drawn in one batch. Each
 picture comes of its own seed, so that it is the same, within rounding, alone and in any batch.
+A request with an `original` changes that picture instead of beginning with noise alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from pydantic import Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, InstanceOf
 
 from guard.errors import CoreUnavailable, InvalidRequest
 from policies.decision import Frozen
@@ -41,18 +45,22 @@ class Limits(Frozen):
     max_steps: int = Field(gt=0)
     max_batch: int = Field(gt=0)
     default_guidance: float = Field(ge=0.0)
+    default_strength: float = Field(default=0.8, gt=0.0, le=1.0)  # of an edit of a whole picture
 
 
 class CoreInfo(Limits):
     """Which generator this is, and its limits.
 
     `domain`: "closed" where everything that it can draw is known, "open" where anything may come
-    out. `digest`: SHA-256 (hex) over its weights and settings, file by file.
+    out. `digest`: SHA-256 (hex) over its weights and settings, file by file. `edits`: it changes
+    pictures as a whole; `inpaints`: it changes the masked part of one.
     """
 
     name: str
     domain: Domain
     digest: str
+    edits: bool = False
+    inpaints: bool = False
 
     def check(self, request: GenerationRequest) -> None:
         """Raise InvalidRequest, naming the limit, if this core cannot draw what is asked for."""
@@ -72,6 +80,33 @@ class CoreInfo(Limits):
             )
         if not 0 <= request.seed <= SEED_LIMIT - self.max_batch:
             raise InvalidRequest("The seed must lie from 0 to 2**63 less the batch.")
+        if request.original is not None:
+            self._check_original(request, request.original)
+
+    def _check_original(self, request: GenerationRequest, original: Original) -> None:
+        if not (self.edits if original.mask is None else self.inpaints):
+            what = "edit pictures" if original.mask is None else "edit a part of a picture"
+            raise InvalidRequest(f"{self.name!r} does not {what}; choose a core that does.")
+        shape = (request.height, request.width)
+        if original.pixels.shape != (*shape, 3) or original.pixels.dtype != np.uint8:
+            raise InvalidRequest(
+                f"The picture to edit must be {(*shape, 3)} uint8, it is {original.pixels.shape} "
+                f"{original.pixels.dtype}."
+            )
+        mask = original.mask
+        if mask is not None and (mask.shape != shape or mask.dtype != np.bool_):
+            raise InvalidRequest(f"The mask must be {shape} bool, it is {mask.shape} {mask.dtype}.")
+        if mask is not None and not mask.any():
+            raise InvalidRequest("The mask is empty: mark the part of the picture to change.")
+        if not 0.0 < original.strength <= 1.0:
+            raise InvalidRequest(
+                f"A strength of {original.strength}: take one above 0, where nothing changes, to 1."
+            )
+        if int(request.steps * original.strength) < 1:
+            raise InvalidRequest(
+                f"A strength of {original.strength} of {request.steps} steps leaves none to draw; "
+                f"take one of {1 / request.steps:.3g} or more, or more steps."
+            )
 
     def check_batch(self, requests: Sequence[GenerationRequest]) -> None:
         """Raise InvalidRequest if these cannot be drawn, or not in one batch."""
@@ -81,14 +116,29 @@ class CoreInfo(Limits):
             self.check(request)
         if len({request.batch_key for request in requests}) > 1:
             raise InvalidRequest(
-                "One batch draws requests of one size, steps and guidance, with or without a "
-                "negative prompt; ask for the others apart."
+                "One batch draws requests of one size, steps, guidance and strength, all or none "
+                "with a negative prompt, an original and a mask; ask for the others apart."
             )
         count = sum(request.count for request in requests)
         if count > self.max_batch:
             raise InvalidRequest(
                 f"{count} pictures in one batch: {self.name!r} draws at most {self.max_batch}."
             )
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """The picture that an edit begins with.
+
+    `pixels`: (height, width, 3) uint8 RGB, of the size asked for. `mask`: (height, width) bool,
+    True where it is to be changed; every other pixel stays as it is. None: the whole may change.
+    `strength`: above 0 to 1, the share of the steps that is drawn; at 1 next to nothing of what
+    lies in the mask is kept.
+    """
+
+    pixels: Pixels = field(repr=False)
+    mask: NDArray[np.bool_] | None = field(repr=False)
+    strength: float
 
 
 class GenerationRequest(Frozen):
@@ -102,12 +152,24 @@ class GenerationRequest(Frozen):
     guidance: float = Field(ge=0.0, le=50.0, allow_inf_nan=False)  # 1: the prompt unamplified
     seed: int
     count: int = 1
+    original: InstanceOf[Original] | None = None
 
     @property
     def batch_key(self) -> Hashable:
         """What requests must share to be drawn in one batch."""
         # Flux takes another way through its network where there is a negative prompt.
-        return (self.width, self.height, self.steps, self.guidance, bool(self.negative_prompt))
+        negated = bool(self.negative_prompt)
+        asked = (self.width, self.height, self.steps, self.guidance, negated)
+        edit = self.original
+        return asked if edit is None else (*asked, edit.strength, edit.mask is None)
+
+    @property
+    def singles(self) -> list[GenerationRequest]:
+        """The request as one for each of its pictures."""
+        return [
+            self.model_copy(update={"seed": self.seed + number, "count": 1})
+            for number in range(self.count)
+        ]
 
 
 class Core(Protocol):

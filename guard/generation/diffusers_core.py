@@ -14,7 +14,8 @@ import numpy as np
 
 from guard.errors import CoreFailed, CoreUnavailable, GenerationCancelled, InvalidRequest
 from guard.generation.checkpoint import Checkpoint, digest_of, read_checkpoint
-from guard.generation.core import Core, CoreInfo, Domain, GenerationRequest, Progress
+from guard.generation.core import Core, CoreInfo, Domain, GenerationRequest, Original, Progress
+from guard.generation.inpainting import Surroundings, as_tensor, masks_of, paste_back
 from policies.errors import WardmarkError
 from provenance.picture import Pixels
 
@@ -39,16 +40,19 @@ class DiffusersCore(Core):
         name: str | None = None,
         domain: Domain = "open",
         device: str | None = None,
+        strength: float | None = None,
     ) -> None:
         """Read the checkpoint's settings. Raises CoreUnavailable if it may not be loaded.
 
         `domain` is for whoever vouches for the checkpoint to say: no file in it is asked.
-        `device`: "cpu", "cuda", ...; None takes CUDA where there is one.
+        `device`: "cpu", "cuda", ...; None takes CUDA where there is one. `strength`: of an edit
+        for which none is asked, if not the one that its settings state.
         """
         self._checkpoint: Checkpoint = read_checkpoint(directory)
         self._name = name or directory.resolve().name
         self._domain: Domain = domain
         self._device = device
+        self._own = {} if strength is None else {"default_strength": strength}
         self._turn = threading.Lock()
         self._loaded: Any = None
 
@@ -59,7 +63,9 @@ class DiffusersCore(Core):
             name=self._name,
             domain=self._domain,
             digest=digest_of(self._checkpoint.directory),
-            **self._checkpoint.limits.model_dump(),
+            edits=self._checkpoint.edits,
+            inpaints=self._checkpoint.edits,
+            **self._checkpoint.limits.model_dump() | self._own,
         )
 
     def generate_batch(
@@ -69,7 +75,7 @@ class DiffusersCore(Core):
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[list[Pixels]]:
-        """Draw; see `Core.generate_batch`."""
+        """Draw; see `Core.generate_batch`. Where memory is short, fewer pictures at once."""
         self.info.check_batch(requests)
         while not self._turn.acquire(timeout=_WAIT):
             _stop_if(cancelled)
@@ -77,7 +83,8 @@ class DiffusersCore(Core):
             _stop_if(cancelled)
             if self._loaded is None:
                 self._loaded = self._load()
-            drawn = iter(self._draw(self._loaded, requests, progress, cancelled))
+            singles = [single for request in requests for single in request.singles]
+            drawn = iter(self._draw(singles, progress, cancelled))
         finally:
             self._turn.release()
         return [list(islice(drawn, request.count)) for request in requests]
@@ -112,46 +119,113 @@ class DiffusersCore(Core):
                 f"The checkpoint {self._checkpoint.directory} cannot be loaded "
                 f"({type(error).__name__}: {error})."
             ) from error
-        pipeline.set_progress_bar_config(disable=True)
         return pipeline.to(device)
 
     def _draw(
         self,
-        pipeline: Any,
-        requests: Sequence[GenerationRequest],
+        singles: Sequence[GenerationRequest],
         progress: Progress | None,
         cancelled: Callable[[], bool] | None,
     ) -> list[Pixels]:
+        """One picture of each, in as many runs as memory asks for."""
+        drawn: list[Pixels] = []
+        at_once = len(singles)
+        while len(drawn) < len(singles):
+            runs, before = -(-len(singles) // at_once), len(drawn) // at_once
+
+            def report(done: int, whole: int, before: int = before, runs: int = runs) -> None:
+                if progress is not None:
+                    progress(done + whole * before, whole * runs)
+
+            try:
+                part = singles[len(drawn) : len(drawn) + at_once]
+                drawn += self._run(part, report, cancelled)
+            except Exception as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if at_once == 1:
+                    raise CoreFailed(
+                        f"{self._name!r} has not the memory for one picture of {part[0].width}x"
+                        f"{part[0].height}. Ask for a smaller one."
+                    ) from error
+                at_once //= 2
+        return drawn
+
+    def _run(
+        self,
+        singles: Sequence[GenerationRequest],
+        progress: Progress,
+        cancelled: Callable[[], bool] | None,
+    ) -> list[Pixels]:
+        """Draw one picture of each in one run of a pipeline of its own."""
         import torch
 
-        first = requests[0]
+        pipeline = self._view(singles[0].original)
+        surroundings = self._surroundings(pipeline, singles)
 
         def after_step(
             running: Any, step: int, _: object, tensors: dict[str, Any]
         ) -> dict[str, Any]:
             _stop_if(cancelled)
-            latents = tensors.get("latents")
-            if latents is not None and not bool(torch.isfinite(latents).all()):
+            latents = tensors["latents"]
+            if not bool(torch.isfinite(latents).all()):
                 raise CoreFailed(
                     f"{self._name!r} came to numbers that are no picture at step {step + 1}. "
                     "Ask for other steps or guidance; if it stays so, the checkpoint is broken."
                 )
-            if progress is not None:
-                progress(step + 1, getattr(running, "num_timesteps", first.steps))
+            if surroundings is not None:
+                tensors["latents"] = surroundings.put_back(running, step, latents)
+            progress(step + 1, running.num_timesteps)
             return tensors
 
-        # Schedulers keep their place in a run: each request gets a fresh one.
-        pipeline.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
-        arguments = arguments_for(pipeline, requests)
+        arguments = arguments_for(pipeline, singles)
+        if surroundings is not None:
+            del arguments["mask_image"]
         try:
             drawn = pipeline(**arguments, callback_on_step_end=after_step).images
         except WardmarkError:
             raise
         except Exception as error:
+            if _is_out_of_memory(error):
+                raise
             raise CoreFailed(
                 f"{self._name!r} broke while drawing ({type(error).__name__}: {error})."
             ) from error
-        return [self._picture(image, first) for image in drawn]
+        return [
+            self._picture(image, request) for image, request in zip(drawn, singles, strict=True)
+        ]
+
+    def _view(self, original: Original | None) -> Any:
+        """A pipeline of one run around the loaded weights, with a scheduler of its own.
+
+        Pipelines and schedulers keep their place in a run in themselves.
+        """
+        import diffusers
+
+        loaded = self._loaded
+        name = type(loaded).__name__
+        if original is not None:
+            stock = original.mask is not None and self._checkpoint.stock_inpainting
+            ending = "InpaintPipeline" if stock else "Img2ImgPipeline"
+            name = name.removesuffix("Pipeline") + ending
+        view = getattr(diffusers, name).from_pipe(
+            loaded,
+            vae=loaded.vae,  # named, since one that is not AutoencoderKL is dropped otherwise
+            scheduler=type(loaded.scheduler).from_config(loaded.scheduler.config),
+            dtype=loaded.dtype,
+        )
+        view.set_progress_bar_config(disable=True)
+        return view
+
+    def _surroundings(
+        self, pipeline: Any, singles: Sequence[GenerationRequest]
+    ) -> Surroundings | None:
+        """What to put back around the masks where no stock pipeline does it."""
+        masked = [s for s in singles if s.original is not None and s.original.mask is not None]
+        if not masked or self._checkpoint.stock_inpainting:
+            return None
+        originals = [s.original for s in masked if s.original is not None]
+        return Surroundings(pipeline, originals, _generators(masked))
 
     def _picture(self, image: NDArray[np.float32], request: GenerationRequest) -> Pixels:
         if image.shape != (request.height, request.width, 3):
@@ -164,7 +238,16 @@ class DiffusersCore(Core):
         pixels: Pixels = (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
         if not pixels.any():
             raise CoreFailed(f"{self._name!r} drew nothing but black.")
-        return pixels
+        return pixels if request.original is None else paste_back(pixels, request.original)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
+    # Only accelerators have an error of their own; the CPU's allocator says it in words.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
 
 
 def _stop_if(cancelled: Callable[[], bool] | None) -> None:
@@ -172,32 +255,42 @@ def _stop_if(cancelled: Callable[[], bool] | None) -> None:
         raise GenerationCancelled("The generation was stopped as asked; nothing was kept.")
 
 
-def arguments_for(pipeline: Any, requests: Sequence[GenerationRequest]) -> dict[str, Any]:
-    """The pipeline's arguments for requests of one `batch_key`.
+def arguments_for(pipeline: Any, singles: Sequence[GenerationRequest]) -> dict[str, Any]:
+    """The pipeline's arguments for requests of one picture each and of one `batch_key`.
 
     Families differ in what they take, so the pipeline's signature is asked.
     """
-    import torch
-
     accepted = inspect.signature(pipeline.__call__).parameters
-    first = requests[0]
-    each = [(request, number) for request in requests for number in range(request.count)]
+    first = singles[0]
     arguments: dict[str, Any] = {
-        "prompt": [request.prompt for request, _ in each],
+        "prompt": [request.prompt for request in singles],
         "width": first.width,
         "height": first.height,
         "num_inference_steps": first.steps,
         "guidance_scale": first.guidance,
-        # On the CPU, so that a seed means the same noise on every device.
-        "generator": [
-            torch.Generator().manual_seed(request.seed + number) for request, number in each
-        ],
+        "generator": _generators(singles),
         "output_type": "np",
     }
+    if first.original is not None:
+        originals = [request.original for request in singles if request.original is not None]
+        arguments["image"] = as_tensor(originals)
+        arguments["strength"] = first.original.strength
+        if first.original.mask is not None:
+            arguments["mask_image"] = masks_of(originals)
+        # Img2Img pipelines of the older families take the size from the picture.
+        for side in {"width", "height"} - accepted.keys():
+            del arguments[side]
     if first.negative_prompt:
         if "negative_prompt" not in accepted:
             raise InvalidRequest("This core takes no negative prompt; leave it out.")
-        arguments["negative_prompt"] = [request.negative_prompt for request, _ in each]
+        arguments["negative_prompt"] = [request.negative_prompt for request in singles]
         if "true_cfg_scale" in accepted:  # Flux: guidance_scale alone knows no negative prompt
             arguments["true_cfg_scale"] = first.guidance
     return arguments
+
+
+def _generators(singles: Sequence[GenerationRequest]) -> list[Any]:
+    """A source of noise for each picture: on the CPU, so that a seed means the same everywhere."""
+    import torch
+
+    return [torch.Generator().manual_seed(request.seed) for request in singles]

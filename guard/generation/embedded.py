@@ -14,6 +14,7 @@ from guard.generation.core import EMBEDDED
 from guard.generation.diffusers_core import DiffusersCore
 
 CHECKPOINTS: Final = Path(__file__).parent / "checkpoints"
+STRENGTH: Final = 0.9  # its latent holds on to colours: below, a day does not turn into a night
 DIGEST_SUFFIX: Final = ".sha256.txt"  # an ending that packaging takes along
 
 
@@ -26,7 +27,7 @@ def load_embedded(name: str = EMBEDDED, checkpoints: Path = CHECKPOINTS) -> Diff
             "again, or train it with `make train-core`."
         )
     # A closed domain rests on these very weights, so nothing else may pass under the name.
-    core = DiffusersCore(directory, name=name, domain="closed", device="cpu")
+    core = DiffusersCore(directory, name=name, domain="closed", device="cpu", strength=STRENGTH)
     if core.info.digest != record.read_text().strip():
         raise CoreUnavailable(
             f"The files of the embedded core {name!r} are not the ones that were released: "

@@ -10,6 +10,7 @@ from pathlib import Path
 import diffusers
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -206,6 +207,47 @@ def test_weights_that_cannot_be_read_make_the_core_unavailable(
     (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"not weights")
     with pytest.raises(CoreUnavailable, match="cannot be loaded"):
         DiffusersCore(broken, device="cpu").generate(request())
+
+
+def with_memory_for(pictures: int, checkpoint: Path, error: Exception) -> DiffusersCore:
+    """A core whose denoiser fails as an allocator does on more than so many pictures."""
+    core = DiffusersCore(checkpoint, device="cpu")
+    core.generate(request())  # loads
+
+    def allocate(_: object, arguments: tuple[torch.Tensor, ...]) -> None:
+        if len(arguments[0]) > 2 * pictures:  # each is drawn with and without its prompt
+            raise error
+
+    core._loaded.unet.register_forward_pre_hook(allocate)
+    return core
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["accelerator", "cpu"])
+def test_where_memory_is_short_fewer_pictures_are_drawn_at_once(
+    tiny_core: DiffusersCore, tiny_sd: Path, error: Exception
+) -> None:
+    seen: list[tuple[int, int]] = []
+    drawn = with_memory_for(2, tiny_sd, error).generate(
+        request(count=5), progress=lambda done, whole: seen.append((done, whole))
+    )
+    for one, enough in zip(drawn, tiny_core.generate(request(count=5)), strict=True):
+        assert np.abs(one.astype(int) - enough).max() <= 1
+    assert seen[-1] == (9, 9)  # three runs of three steps
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["accelerator", "cpu"])
+def test_without_memory_for_one_picture_a_smaller_one_is_advised(
+    tiny_sd: Path, error: Exception
+) -> None:
+    with pytest.raises(CoreFailed, match="memory for one picture of 64x64. Ask for a smaller one"):
+        with_memory_for(0, tiny_sd, error).generate(request(count=2))
 
 
 def test_prompts_are_not_logged(

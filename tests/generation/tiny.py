@@ -6,12 +6,27 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
+from guard.generation.checkpoint import SETTINGS
+from guard.generation.core import Limits
 from guard.generation.training.networks import train_tokenizer
 
 SIDE = 64  # pixels: 8 latent cells
@@ -38,14 +53,15 @@ def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
     )
 
 
-def _vae() -> AutoencoderKL:
+def _vae(latent_channels: int = 4, shift: float | None = None) -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=(8, 8, 8, 8),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
-        latent_channels=4,
+        latent_channels=latent_channels,
         norm_num_groups=4,
+        shift_factor=shift,
     )
 
 
@@ -106,3 +122,83 @@ def stable_diffusion_xl(directory: Path) -> Path:
     )
     pipeline.save_pretrained(directory / "sdxl")
     return directory / "sdxl"
+
+
+def stable_diffusion_3(directory: Path) -> Path:
+    """Save a Stable Diffusion 3 of random weights, with all three encoders."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(directory / "words")
+    transformer = SD3Transformer2DModel(
+        sample_size=SIDE // 8,
+        patch_size=2,
+        in_channels=16,
+        num_layers=1,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        caption_projection_dim=16,
+        pooled_projection_dim=32,
+        out_channels=16,
+        pos_embed_max_size=16,
+    )
+    pipeline = StableDiffusion3Pipeline(
+        transformer=transformer,
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=_vae(16, shift=0.1),
+        text_encoder=CLIPTextModelWithProjection(_text_config(tokenizer)),
+        tokenizer=tokenizer,
+        text_encoder_2=CLIPTextModelWithProjection(_text_config(tokenizer)),
+        tokenizer_2=tokenizer,
+        text_encoder_3=_t5(),
+        tokenizer_3=T5Tokenizer(),
+    )
+    pipeline.save_pretrained(directory / "sd3")
+    return directory / "sd3"
+
+
+def flux(directory: Path) -> Path:
+    """Save a Flux of random weights; returns its directory."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(directory / "words")
+    transformer = FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=16,
+        axes_dims_rope=(4, 4, 8),
+        guidance_embeds=True,
+    )
+    pipeline = FluxPipeline(
+        transformer=transformer,
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=_vae(shift=0.1),
+        text_encoder=CLIPTextModel(_text_config(tokenizer)),
+        tokenizer=tokenizer,
+        text_encoder_2=_t5(),
+        tokenizer_2=T5Tokenizer(),
+    )
+    pipeline.save_pretrained(directory / "flux")
+    own = Limits(  # Flux's settings state no size
+        default_width=SIDE,
+        default_height=SIDE,
+        size_multiple=16,
+        min_side=SIDE,
+        max_side=2 * SIDE,
+        default_steps=4,
+        max_steps=50,
+        max_batch=8,
+        default_guidance=3.5,
+    )
+    (directory / "flux" / SETTINGS).write_text(own.model_dump_json())
+    return directory / "flux"
+
+
+def _t5() -> T5EncoderModel:
+    settings = T5Config(
+        vocab_size=len(T5Tokenizer()), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2
+    )
+    return T5EncoderModel(settings)

@@ -8,6 +8,7 @@ import numpy as np
 
 from guard.errors import GenerationCancelled
 from guard.generation.core import Core, CoreInfo, GenerationRequest, Progress
+from guard.generation.inpainting import paste_back
 from provenance.picture import Pixels
 
 Draw = Callable[[str, int, int, int], Pixels]
@@ -66,6 +67,8 @@ class InMemoryCore(Core):
             max_steps=50,
             max_batch=4,
             default_guidance=1.0,
+            edits=True,
+            inpaints=True,
         )
 
     @property
@@ -86,10 +89,12 @@ class InMemoryCore(Core):
                 raise GenerationCancelled("Stopped on request; nothing was delivered.")
             if progress is not None:
                 progress(step, steps)
-        return [
-            [
-                self._draw(request.prompt, request.width, request.height, request.seed + i)
-                for i in range(request.count)
-            ]
-            for request in requests
-        ]
+        return [[self._picture(single) for single in request.singles] for request in requests]
+
+    def _picture(self, request: GenerationRequest) -> Pixels:
+        drawn = self._draw(request.prompt, request.width, request.height, request.seed)
+        edit = request.original
+        if edit is None:
+            return drawn
+        mixed = edit.pixels + edit.strength * (drawn.astype(np.float32) - edit.pixels)
+        return paste_back(np.rint(mixed).astype(np.uint8), edit)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from provenance.errors import MarkInvalid
+from provenance.watermark.batch import detect_all, embed_all
 from provenance.watermark.scheme import FALSE_POSITIVE_LIMIT, Detection, Geometry, Scheme
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Detection",
     "Geometry",
     "Scheme",
+    "detect_all",
+    "embed_all",
     "load_scheme",
 ]
 

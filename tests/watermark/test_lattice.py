@@ -218,8 +218,38 @@ def test_the_code_mends_what_noise_does(payload: bytes, seed: int) -> None:
     energy = 5.0 * 96 / code.CODE_LENGTH  # five times the noise for each bit
     noise = np.random.default_rng(seed).normal(size=code.CODE_LENGTH)
 
-    assert code.decode(math.sqrt(energy) * word + noise, b"key") == payload
+    decoded = code.decode(math.sqrt(energy) * word + noise, b"key")
+    assert decoded == code.Decoded(payload, tried=1)
     assert code.decode(word.astype(np.float64), b"other") is None
+
+
+def test_a_list_of_words_mends_what_the_likeliest_does_not() -> None:
+    word = code.encode(PAYLOAD, b"key")
+    energy = 1.9 * 96 / code.CODE_LENGTH
+    draws = np.random.default_rng(3).normal(size=(40, code.CODE_LENGTH))
+    soft = math.sqrt(energy) * word + draws
+
+    alone = [code.decode(one, b"key") for one in soft]
+    listed = [code.decode(one, b"key", 64) for one in soft]
+
+    assert all(found is None or found.payload == PAYLOAD for found in alone + listed)
+    mended = [found for found, one in zip(listed, alone, strict=True) if found and not one]
+    assert mended
+    assert all(found.tried > 1 for found in mended)
+
+
+def test_each_word_of_a_list_passes_its_check_by_chance_alone() -> None:
+    """On a tightened toy: the first 8 bits of the check, which 1 in 256 words pass."""
+    rng = np.random.default_rng(4)
+    passed = tried = 0
+    for _ in range(60):
+        for bits in code._likeliest(rng.normal(size=code.CODE_LENGTH), 64):
+            word = np.packbits(bits).tobytes()
+            passed += word[8] == code._check(word[:8], b"key")[0]
+            tried += 1
+
+    expected = tried / 256
+    assert abs(passed - expected) <= 4.0 * math.sqrt(expected)
 
 
 def test_pilots_agree_by_chance_no_more_often_than_their_bound_says() -> None:

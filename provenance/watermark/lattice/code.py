@@ -2,8 +2,10 @@
 
 A convolutional code of rate 1/4 and constraint length 13, bent into a ring (tail-biting), so that
 no bit is spent on its ends. Decoded by the Viterbi algorithm from soft values: with 2.7 times the
-noise's variance of energy for each of the 96 bits, 97 in 100 words come back whole. Generators:
-Proakis, Digital Communications, table 8.2-3.
+noise's variance of energy for each of the 96 bits, 97 in 100 words come back whole. The check also
+tells which of several likely words is right, so a list of them can be asked for (Seshadri and
+Sundberg, List Viterbi Decoding Algorithms with Applications, 1994). Generators: Proakis, Digital
+Communications, table 8.2-3.
 
 The check is the first half of an HMAC, so that to any reader without the key, and in any picture
 without a mark, a decoded word passes it with probability 2^-32.
@@ -11,7 +13,7 @@ without a mark, a decoded word passes it with probability 2^-32.
 
 import hashlib
 import hmac
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,11 +42,22 @@ def encode(payload: bytes, key: bytes) -> Signs:
     return (1 - 2 * (taps @ past % 2)).T.reshape(-1).astype(np.float32)
 
 
-def decode(soft: NDArray[np.float64], key: bytes) -> bytes | None:
-    """The payload whose signs agree best with ``soft`` (CODE_LENGTH,); None if its check fails."""
-    word = np.packbits(_likeliest(soft)).tobytes()
-    payload, check = word[:PAYLOAD_BYTES], word[PAYLOAD_BYTES:]
-    return payload if hmac.compare_digest(check, _check(payload, key)) else None
+class Decoded(NamedTuple):
+    """A payload whose check passed, and how many words were tried for it."""
+
+    payload: bytes
+    tried: int
+
+
+def decode(soft: NDArray[np.float64], key: bytes, words: int = 1) -> Decoded | None:
+    """The payload whose signs agree best with ``soft`` (CODE_LENGTH,) among the likeliest ``words``
+    words; None if the check of each fails."""
+    for tried, bits in enumerate(_likeliest(soft, words), start=1):
+        word = np.packbits(bits).tobytes()
+        payload, check = word[:PAYLOAD_BYTES], word[PAYLOAD_BYTES:]
+        if hmac.compare_digest(check, _check(payload, key)):
+            return Decoded(payload, tried)
+    return None
 
 
 def _check(payload: bytes, key: bytes) -> bytes:
@@ -62,28 +75,54 @@ _OUTPUTS: Final[Signs] = np.stack(
 the oldest bit, so a 1 that comes in, and the odd state, only turn all four signs."""
 
 
-def _likeliest(soft: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """(_BITS,) of the word nearest to ``soft``.
+def _likeliest(soft: NDArray[np.float64], words: int) -> NDArray[np.uint8]:
+    """(at most ``words``, _BITS): the word nearest to ``soft``, then those whose path leaves the
+    nearest one's once, the likelier first.
 
     State: the last _MEMORY bits, the newest on top. States n and n + _HALF have the same two
     predecessors, 2n and 2n + 1.
     """
     branches = soft.reshape(_BITS, -1).astype(np.float32) @ _OUTPUTS.T
     order = np.arange(-_OVERLAP, _BITS + _OVERLAP) % _BITS
-    metric, after = np.zeros(_STATES, np.float32), np.empty(_STATES, np.float32)
+    metrics = np.zeros((len(order) + 1, _STATES), np.float32)
     from_odd = np.empty((len(order), _STATES), np.bool_)
     even_path, odd_path = np.empty(_HALF, np.float32), np.empty(_HALF, np.float32)
     for step, position in enumerate(order):
-        even, odd, branch = metric[0::2], metric[1::2], branches[position]
+        before, after, branch = metrics[step], metrics[step + 1], branches[position]
         for new, sign in ((slice(None, _HALF), branch), (slice(_HALF, None), -branch)):
-            np.add(even, sign, out=even_path)
-            np.subtract(odd, sign, out=odd_path)
+            np.add(before[0::2], sign, out=even_path)
+            np.subtract(before[1::2], sign, out=odd_path)
             np.greater(odd_path, even_path, out=from_odd[step, new])
             np.maximum(even_path, odd_path, out=after[new])
-        metric, after = after, metric
-    bits = np.empty(len(order), np.uint8)
-    state = int(metric.argmax())
-    for step in range(len(order) - 1, -1, -1):
-        bits[step] = state >> (_MEMORY - 1)
-        state = (state << 1) % _STATES | int(from_odd[step, state])
-    return bits[_OVERLAP : _OVERLAP + _BITS]
+    last = int(metrics[-1].argmax())
+    states = _traced(from_odd, last, np.full(1, -1))[0]
+    if words == 1:
+        return _bits(states)[None]
+    steps = np.arange(_OVERLAP, len(order))  # a path that leaves before changes no bit that counts
+    new = states[steps + 1]
+    older = (new << 1) % _STATES
+    branch = branches[order[steps], new % _HALF] * np.where(new < _HALF, 1.0, -1.0)
+    loss = np.abs(metrics[steps, older] - metrics[steps, older + 1] + 2.0 * branch)
+    leaves = steps[np.argsort(loss, kind="stable")[: words - 1]]
+    paths = _traced(from_odd, last, np.concatenate([[-1], leaves]))
+    return _bits(paths)
+
+
+def _traced(
+    from_odd: NDArray[np.bool_], last: int, leaves: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """(k, steps + 1): the states of the survivors that end in ``last``, where path i takes the
+    other predecessor at step ``leaves[i]`` (-1: never)."""
+    steps = len(from_odd)
+    states = np.empty((len(leaves), steps + 1), np.int64)
+    states[:, steps] = last
+    for step in range(steps - 1, -1, -1):
+        new = states[:, step + 1]
+        states[:, step] = (new << 1) % _STATES | (from_odd[step, new] ^ (leaves == step))
+    return states
+
+
+def _bits(states: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """(..., _BITS) that a path's states took in, without the overlaps."""
+    taken = states[..., _OVERLAP + 1 : _OVERLAP + 1 + _BITS] >> (_MEMORY - 1)
+    return taken.astype(np.uint8)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.watermark.lattice.carrier import TILE, Carrier, Waves
-from provenance.watermark.lattice.code import CHECK_BYTES, decode
+from provenance.watermark.lattice.code import CHECK_BYTES, Decoded, decode
 
 ORIENTATIONS: Final = 8  # four quarter turns, each as it is or mirrored
 
@@ -111,8 +111,8 @@ def _vertex(before: float, here: float, after: float) -> float:
     return 0.0 if bend == 0.0 else float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))
 
 
-def payload_at(carrier: Carrier, sighting: Sighting, key: bytes) -> bytes | None:
-    """What the data waves say there; None if its check fails.
+def payload_at(carrier: Carrier, sighting: Sighting, key: bytes, words: int) -> Decoded | None:
+    """What the data waves say there, of the likeliest ``words`` words; None if no check passes.
 
     Waves of one ring count by what the ring's pilots kept of the mark over what they kept of noise.
     """
@@ -129,13 +129,20 @@ def payload_at(carrier: Carrier, sighting: Sighting, key: bytes) -> bytes | None
     )
     signal = np.maximum(kept, 0.0)
     weight = np.maximum(signal, _LEAST_WEIGHT) / np.maximum(power - signal**2, 0.05)
-    return decode(carrier.soft(data * weight[ring[carrier.pilots :]]), key)
+    return decode(carrier.soft(data * weight[ring[carrier.pilots :]]), key, words)
 
 
-def false_positive_bound(score: float, sightings: int, decodings: int) -> float:
-    """How likely a picture without a mark shows a score this high in any of so many ``sightings``,
-    and passes the check in any of so many ``decodings``: pilots, data and check depend on
-    independent parts of the key. A score of 0 is one that counts for nothing."""
+def chance_of(score: float, sightings: int) -> float:
+    """A bound on how likely a picture without a mark shows pilots that agree this well, in any of
+    so many ``sightings``. A score of 0 is one that counts for nothing."""
     places = ORIENTATIONS * TILE * TILE * sightings
-    seen = min(1.0, places * math.exp(-score * score / 2.0))
-    return seen * decodings * 2.0 ** (-8 * CHECK_BYTES)
+    return min(1.0, places * math.exp(-score * score / 2.0))
+
+
+def false_positive_bound(chances: float) -> float:
+    """How likely any of several words passes its check in a picture without a mark.
+
+    ``chances``: words that were tried, each times ``chance_of`` the sighting that let it be tried:
+    pilots, data and check depend on independent parts of the key.
+    """
+    return chances * 2.0 ** (-8 * CHECK_BYTES)

@@ -15,6 +15,7 @@ from provenance.watermark.lattice.carrier import carrier
 from provenance.watermark.lattice.plane import Plane, fold, plane, residual
 from provenance.watermark.lattice.reading import (
     Sighting,
+    chance_of,
     false_positive_bound,
     payload_at,
     sight,
@@ -36,6 +37,9 @@ CERTAIN: Final = 1e-9
 """A picture without a mark passes for marked with less than this probability: each decoding passes
 the check by chance with 2^-32."""
 MOST_DECODINGS: Final = 4
+_WORDS: Final = 64
+"""Words that one decoding tries where the pilots agree so well that this chance is taken only once
+in _WORDS**2 pictures without a mark: it adds a 64th to the sum."""
 
 _GATE: Final = 4.6  # standard deviations of pilots before the data is decoded
 _PLAIN: Final = 6.0  # of a grid that is decoded before all others are looked at
@@ -107,6 +111,7 @@ class _Search:
 
     def __init__(self, image: Pixels, keys: Sequence[bytes]) -> None:
         self.decodings = 0
+        self.chances = 0.0
         self._surface: Plane = plane(image)
         self._rest = residual(self._surface)
         self._keys = keys
@@ -171,16 +176,16 @@ class _Search:
         if found.sighting.score < _GATE or self.decodings == MOST_DECODINGS:
             return None
         self.decodings += 1
-        payload = payload_at(carrier(key), found.sighting, key)
-        if payload is None:
+        chance = chance_of(found.sighting.score if pilots_count else 0.0, self._sightings)
+        words = _WORDS if chance * _WORDS**2 <= 1.0 else 1
+        decoded = payload_at(carrier(key), found.sighting, key, words)
+        self.chances += chance * (decoded.tried if decoded else words)
+        if decoded is None:
             return None
-        score = found.sighting.score if pilots_count else 0.0
         return Detection(
             scheme="lattice",
-            payload=payload,
-            false_positive_probability=false_positive_bound(
-                score, self._sightings, self.decodings
-            ),
+            payload=decoded.payload,
+            false_positive_probability=false_positive_bound(self.chances),
             geometry=_geometry(found.homography, found.sighting),
             key_id=key_id(key),
         )

@@ -11,21 +11,21 @@ from provenance.watermark.lattice.carrier import TILE, Carrier, Waves
 from provenance.watermark.lattice.code import Signs
 from provenance.watermark.lattice.plane import SIDE, Plane, fold, plane, residual
 
-FAINTEST, STRONGEST = 47.0, 40.4  # dB of PSNR, the least and the most that a mark may change
+FAINTEST, STRONGEST = 47.0, 40.2  # dB of PSNR, the least and the most that a mark may change
 
 _TEXTURE_WINDOW: Final = 13  # pixels
 _EDGE: Final = 9  # pixels: texture is wider
 _TEXTURE: Final = (1.0, 14.0)  # levels: beyond, texture hides no less and no more
 _DARK: Final = 64.0  # levels: below, the eye sees smaller steps
 _IN_BLACK: Final = 0.6  # of the strength is left in black
-_MASKING: Final = 0.5  # the mark grows as the root of the texture that hides it
-_TYPICAL: Final = (1.95, 44.0)  # of a photograph: root mean square of the mask, and its PSNR in dB
+_MASKING: Final = 0.65  # the mark grows as this power of the texture that hides it
+_TYPICAL: Final = (2.38, 43.2)  # of a photograph: root mean square of the mask, and its PSNR in dB
 _SPREAD: Final = 0.5  # dB of PSNR for a dB of mask: texture hides marks, smooth pictures show them
 _LEAST_SHARE: Final = 0.35  # of a wave's amplitude, however well the picture itself says its sign
 _MOST_SHARE: Final = 4.0
 _SOFT_CUT: Final = 0.1  # waves a pixel at 512x512: above, smooth pictures carry little,
 _CUT_FLOOR: Final = 0.15  # this share, because compression takes it away; textured ones need it all
-_SMOOTH_MASK: Final = 1.3  # of which a picture counts as smooth
+_SMOOTH_MASK: Final = 1.4  # of which a picture counts as smooth
 _CHANNELS: Final = np.array([0.85, 1.2, 0.35], np.float32)
 """Red, green and blue for one level of luminance. Blue adds little to it, so for the same luminance
 this changes the picture 1.2 dB less than grey would."""

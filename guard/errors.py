@@ -23,6 +23,7 @@ WardmarkError (policies.errors)
 │       └── ReviewRequired    3 / 400   held for a person
 ├── GenerationCancelled     130 / 499   stopped on request, nothing delivered
 └── Unavailable
+    ├── IssuerUnavailable     4 / 503   nobody can tell whether a token is good
     ├── CoreUnavailable       4 / 503   the generator cannot be loaded
     ├── JobInterrupted        4 / 503   a job whose process ended while it ran
     ├── CoreFailed            4 / 503   the generator broke while drawing
@@ -165,6 +166,12 @@ class GenerationCancelled(WardmarkError):
     exit_code = 130
     http_status = 499
     code = "cancelled"
+
+
+class IssuerUnavailable(Unavailable):
+    """The keys of an issuer of tokens cannot be had, so nobody can tell whether one is good."""
+
+    code = "identity_unavailable"
 
 
 class CoreUnavailable(Unavailable):

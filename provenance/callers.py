@@ -1,9 +1,68 @@
-"""How callers are recognised: the table ``[callers]`` of the settings. The gateway acts on it."""
+"""How callers are recognised: the table ``[callers]`` of the settings. The gateway acts on it.
+
+    [callers]
+    required = true
+
+    [[callers.issuers]]
+    issuer = "https://login.example.com"
+    audience = "wardmark"
+    keys_url = "https://login.example.com/.well-known/jwks.json"
+    tenant_claim = "org"
+    role_claim = "groups"
+    roles = { "safety-team" = "moderator" }
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, field_validator
 
 from policies.decision import Frozen
 
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
+"""Those of RFC 7518 and RFC 8037 in which a verifier holds no secret."""
+
+
+class IssuerSettings(Frozen):
+    """An issuer of OpenID Connect whose tokens (JWT) are believed here.
+
+    ``issuer`` and ``audience`` must stand in a token exactly so. ``keys_url``: its JSON Web Key
+    Set. ``leeway``: seconds by which clocks may differ. ``keys_fresh``: seconds for which fetched
+    keys are believed; after that they are fetched again or nobody gets in. ``*_claim``: the claim,
+    with dots into nested ones, that holds the role, tenant, region (ISO 3166-1) or age; an empty
+    one is not read. ``roles``: what a value of the role's claim means here; without one of them
+    somebody is a user. ``scope_claim``: holds scopes of ours, separated by spaces or as a list;
+    empty means all but bulk. ``tenant``: of everybody whom this issuer sends, in place of a claim.
+    """
+
+    issuer: str = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    keys_url: str = Field(pattern="^https?://")
+    algorithms: tuple[Algorithm, ...] = Field(default=("RS256", "ES256", "EdDSA"), min_length=1)
+    leeway: float = Field(default=30.0, ge=0, le=300)
+    keys_fresh: float = Field(default=600.0, gt=0, le=86_400)
+    role_claim: str = ""
+    roles: Mapping[str, Literal["user", "moderator", "auditor", "admin"]] = {}
+    scope_claim: str = ""
+    tenant_claim: str = ""
+    tenant: str | None = None
+    region_claim: str = ""
+    age_claim: str = ""
+
 
 class CallerSettings(Frozen):
-    """``required``: callers on this machine need a credential too."""
+    """``required``: callers on this machine need a credential too. ``issuers``: whose tokens are
+    taken beside API keys."""
 
     required: bool = False
+    issuers: tuple[IssuerSettings, ...] = ()
+
+    @field_validator("issuers")
+    @classmethod
+    def _each_once(cls, issuers: tuple[IssuerSettings, ...]) -> tuple[IssuerSettings, ...]:
+        names = [issuer.issuer for issuer in issuers]
+        if len(names) != len(set(names)):
+            raise ValueError("an issuer is named twice; name each once")
+        return issuers

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from guard.cli import (
+    api_keys,
     audit,
     audit_diff,
     check,
@@ -66,6 +67,7 @@ ledger.app.command("cosign")(witness.cosign)
 ledger.app.command("rotate-key")(witness.rotate_key)
 ledger.app.command("witness")(witness.witness)
 ledger.app.command("sequence")(sequence.sequence)
+app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evaluate.app, name="evaluate")

@@ -143,7 +143,9 @@ def test_a_revoked_key_is_out_within_seconds_in_a_process_that_has_just_seen_it(
     issued = keys.create(KeyTerms())
     assert callers.of_token(issued.token).subject == issued.key.subject
     keys.revoke(issued.key.id)
+    assert callers._remembered(issued.token) is not None
     now += FRESH_SECONDS
+    assert callers._remembered(issued.token) is None
     with pytest.raises(CredentialInvalid):
         callers.of_token(issued.token)
     callers.keys.close()
@@ -161,10 +163,13 @@ def test_a_key_that_is_made_works_where_it_was_asked_for_before(home: Home, keys
 def test_an_expired_key_is_out_at_once(home: Home) -> None:
     clock = InMemoryClock()
     keys = ApiKeys(ApiKeys.of(home)._database, home.ledger, home.commitment_key, clock)
-    callers = Callers(home, keys=keys)
-    token = keys.create(KeyTerms(expires_at=clock() + timedelta(hours=1))).token
+    now = 0.0
+    callers = Callers(home, keys=keys, monotonic=lambda: now)
+    token = keys.create(KeyTerms(expires_at=clock() + timedelta(seconds=1))).token
     callers.of_token(token)
-    clock.advance(timedelta(hours=1))
+    clock.advance(timedelta(seconds=1))
+    now += 1
+    assert callers._remembered(token) is None
     with pytest.raises(CredentialInvalid):
         callers.of_token(token)
     keys.close()

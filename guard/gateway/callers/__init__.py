@@ -1,9 +1,9 @@
 """Who asks, what they may do, and how much of it.
 
-    from guard.gateway.callers import Identified, Role, may_see, require
+from guard.gateway.callers import Identified, Role, may_see, require
 
-    async def route(identity: Identified): ...
-    async def route(identity: Annotated[Identity, Depends(require(Role.MODERATOR, Role.ADMIN))])
+async def route(identity: Identified): ...
+async def route(identity: Annotated[Identity, Depends(require(Role.MODERATOR, Role.ADMIN))])
 """
 
 from guard.gateway.callers.access import Callers, Identified, check_exposure, identify, require

@@ -6,12 +6,12 @@ is wrong is always 401, so that nobody works without the rights that they think 
 Whoever comes from elsewhere, or through a proxy, needs a credential.
 """
 
+import hashlib
 import ipaddress
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Request, Security
@@ -20,19 +20,19 @@ from starlette.concurrency import run_in_threadpool
 
 from guard.errors import CredentialInvalid, InvalidRequest, NotAllowed
 from guard.gateway.callers.identity import Identity, Role, Scope
-from guard.gateway.callers.keys import PREFIX, ApiKeys, Held, key_id
-from provenance.errors import LedgerUnavailable
+from guard.gateway.callers.keys import PREFIX, ApiKeys
+from guard.gateway.callers.tokens import Issuers
 from provenance.home import Home
 
-FRESH_SECONDS = 2.0  # how long a row of a key is believed: a revocation counts after that
-MAX_ROWS = 10_000  # remembered at once, some 20 MB; the one not seen longest is forgotten first
+FRESH_SECONDS = 2.0  # how long an answer on a credential is believed: a revocation counts then
+MAX_KNOWN = 10_000  # credentials remembered at once, some 10 MB; the oldest is forgotten first
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # what proxies add
 _bearer = HTTPBearer(auto_error=False, description="An API key, or a token of the OIDC issuer.")
 
 
-class _Row(NamedTuple):
-    held: Held | None  # None: no key of that id
-    at: float  # seconds of the monotonic clock
+class _Known(NamedTuple):
+    identity: Identity
+    until: float  # seconds of the monotonic clock
 
 
 class Callers:
@@ -47,83 +47,53 @@ class Callers:
         keys: ApiKeys | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.required = exposed or home.settings.callers.required
+        settings = home.settings.callers
+        self.required = exposed or settings.required
         self.keys = keys or ApiKeys.of(home)
+        self.issuers = Issuers(settings.issuers, home.commitment_key, self.keys.clock, monotonic)
         self._monotonic = monotonic
-        self._rows: OrderedDict[str, _Row] = OrderedDict()
-        self._used: dict[str, str] = {}  # the day last written, by key
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()  # by the digest of a credential
         self._lock = threading.Lock()
 
     async def of(self, request: Request) -> Identity:
-        """Who asks. Raises CredentialInvalid, LedgerUnavailable where nobody can tell."""
-        known: Identity | None = getattr(request.state, "identity", None)
-        if known is not None:
-            return known
+        """Who asks. Raises CredentialInvalid, Unavailable where nobody can tell."""
+        told: Identity | None = getattr(request.state, "identity", None)
+        if told is not None:
+            return told
         token = _token(request)
-        if token is None or not token.startswith(PREFIX):
-            if self.required or not _from_this_machine(request):
-                raise CredentialInvalid(
-                    "send an API key as 'Authorization: Bearer wm_...'; the operator makes one"
-                    " with: wardmark api-keys create"
-                )
-            identity = Identity()
-        else:
-            held = self._remembered(token)
-            if held is None:
+        if token is not None and self._ours(token):
+            identity = self._remembered(token)
+            if identity is None:
                 identity = await run_in_threadpool(self.of_token, token)
-            else:
-                identity = self.keys.check(token, held)
-                await self._note_use(held)
+        elif self.required or not _from_this_machine(request):
+            raise CredentialInvalid(
+                "send an API key as 'Authorization: Bearer wm_...'; the operator makes one"
+                " with: wardmark api-keys create"
+            )
+        else:
+            identity = Identity()
         request.state.identity = identity
         return identity
 
     def of_token(self, token: str) -> Identity:
-        """Whose token this is; for sign-in too. Raises CredentialInvalid, LedgerUnavailable."""
-        named = key_id(token)
-        held = self._row(named) if named else None
-        identity = self.keys.check(token, held)
-        if held is not None:
-            self._write_use(held)
+        """Whose credential this is; for sign-in too. Raises CredentialInvalid, Unavailable."""
+        asked = self._monotonic()  # before the question: what is revoked meanwhile is not missed
+        by_issuer = self.issuers.takes(token)
+        identity, until = self.issuers.check(token) if by_issuer else self.keys.check(token)
+        fresh = min(FRESH_SECONDS, until - self.keys.clock().timestamp())
+        with self._lock:
+            self._known[_digest(token)] = _Known(identity, asked + fresh)
+            self._known.move_to_end(_digest(token))
+            if len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
         return identity
 
-    def _remembered(self, token: str) -> Held | None:
-        """The row of a token without asking the database, where it is fresh."""
-        named = key_id(token)
-        with self._lock:
-            row = self._rows.get(named) if named else None
-        return row.held if row and self._monotonic() - row.at < FRESH_SECONDS else None
+    def _ours(self, token: str) -> bool:
+        return token.startswith(PREFIX) or self.issuers.takes(token)
 
-    def _row(self, named: str) -> Held | None:
-        with self._lock:
-            row = self._rows.get(named)
-        if row is not None and self._monotonic() - row.at < FRESH_SECONDS:
-            return row.held
-        at = self._monotonic()  # before the question: what is revoked meanwhile is not missed
-        held = self.keys.held(named)
-        with self._lock:
-            self._rows[named] = _Row(held, at)
-            self._rows.move_to_end(named)
-            if len(self._rows) > MAX_ROWS:
-                self._rows.popitem(last=False)
-        return held
-
-    async def _note_use(self, held: Held) -> None:
-        if self._used.get(held.key.id) != self._today():
-            await run_in_threadpool(self._write_use, held)
-
-    def _write_use(self, held: Held) -> None:
-        today = self._today()
-        if held.key.last_used == today or self._used.get(held.key.id) == today:
-            return
-        with suppress(LedgerUnavailable):  # a note for people, not worth a request
-            self.keys.used(held.key.id, today)
-        with self._lock:
-            if len(self._used) >= MAX_ROWS:
-                self._used.clear()
-            self._used[held.key.id] = today
-
-    def _today(self) -> str:
-        return f"{self.keys.clock():%Y-%m-%d}"
+    def _remembered(self, token: str) -> Identity | None:
+        known = self._known.get(_digest(token))
+        return known.identity if known and self._monotonic() < known.until else None
 
 
 async def identify(request: Request, _: Annotated[Any, Security(_bearer)] = None) -> Identity:
@@ -165,6 +135,8 @@ def check_exposure(host: str, home: Home) -> bool:
     """
     if is_loopback(host):
         return False
+    if home.settings.callers.issuers:
+        return True
     keys = ApiKeys.of(home)
     try:
         some = keys.any_active()
@@ -173,9 +145,14 @@ def check_exposure(host: str, home: Home) -> bool:
     if not some:
         raise InvalidRequest(
             f"{host} is not a loopback address, and no caller could be recognised: make a key with"
-            " 'wardmark api-keys create', or listen on 127.0.0.1"
+            " 'wardmark api-keys create', name an issuer of tokens in wardmark.toml, or"
+            " listen on 127.0.0.1"
         )
     return True
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _token(request: Request) -> str | None:

@@ -1,6 +1,7 @@
 """Who asks, and what somebody in that role and tenant may see. Pure."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -68,6 +69,13 @@ class Identity(Frozen):
             age_verified=self.age_verified,
             quota=quota,
         )
+
+
+class Checked(NamedTuple):
+    """Who a credential speaks of, and until when at most (POSIX seconds)."""
+
+    identity: Identity
+    until: float
 
 
 def may_see(identity: Identity, tenant: str | None) -> bool:

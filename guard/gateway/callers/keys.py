@@ -8,9 +8,11 @@ in; a slow password hash would add 200 ms to each request and, over 256 random b
 
 import base64
 import hmac
+import math
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -19,9 +21,10 @@ from pydantic import Field, field_validator
 from sqlalchemy import Row, insert, select, update
 
 from guard.errors import ApiKeyNotFound, CredentialInvalid, InvalidRequest
-from guard.gateway.callers.identity import ORDINARY, Identity, Limits, Role, Scope
+from guard.gateway.callers.identity import ORDINARY, Checked, Identity, Limits, Role, Scope
 from guard.gateway.callers.tables import api_key
 from policies.decision import Frozen
+from provenance.errors import LedgerUnavailable
 from provenance.home import Home
 from provenance.ledger import Event, Ledger
 from provenance.ledger.commitment import commitment
@@ -32,7 +35,11 @@ PREFIX = "wm_"
 FORM = re.compile(r"wm_([0-9a-f]{16})_([a-z2-7]{52})")
 SECRET_BYTES = 32
 _DOMAIN = b"wardmark-api-key/1\x00"  # of the key that follows from commitment.key
+MAX_NOTED = 100_000  # keys whose last day is remembered, some 10 MB
 MAX_OVERLAP = timedelta(days=30)
+
+
+_UNKNOWN = "this API key is not known here, or has ended; ask the operator for another"
 
 
 class KeyState(StrEnum):
@@ -116,6 +123,7 @@ class ApiKeys:
         self._ledger = ledger
         self._commitment_key = commitment_key
         self._mac_key = hmac.digest(commitment_key, _DOMAIN, "sha256")
+        self._used: dict[str, str] = {}  # the day last written, by key
         self.clock = clock
 
     @classmethod
@@ -205,37 +213,40 @@ class ApiKeys:
             row = connection.execute(select(api_key).where(api_key.c.id == key_id)).one_or_none()
         return None if row is None else _held(row)
 
-    def check(self, token: str, held: Held | None) -> Identity:
-        """Whose ``token`` this is, by the row that its id leads to. Raises CredentialInvalid, in
-        the same words whatever is wrong."""
+    def check(self, token: str) -> Checked:
+        """Whose key this is. Raises CredentialInvalid, in the same words whatever is wrong, and
+        LedgerUnavailable where nobody can tell."""
         now = self.clock()
+        named = key_id(token)
+        held = self.held(named) if named else None
+        if held is None or held.key.state(now) is not KeyState.ACTIVE:
+            raise CredentialInvalid(_UNKNOWN)
         mac = self._mac(token.rpartition("_")[2])
-        if held is not None and held.key.state(now) is KeyState.ACTIVE:
-            if hmac.compare_digest(mac, held.mac):
-                return held.identity
-            until = held.key.previous_until
-            if (
-                held.previous_mac is not None
-                and hmac.compare_digest(mac, held.previous_mac)
-                and until is not None
-                and now < until
-            ):
-                return held.identity
-        raise CredentialInvalid(
-            "this API key is not known here, or has ended; ask the operator for another"
+        until = held.key.previous_until
+        overlaps = held.previous_mac is not None and until is not None and now < until
+        good = hmac.compare_digest(mac, held.mac)
+        if not good and not (overlaps and hmac.compare_digest(mac, held.previous_mac or b"")):
+            raise CredentialInvalid(_UNKNOWN)
+        self._note_use(held.key, f"{now:%Y-%m-%d}")
+        ends = [held.key.terms.expires_at, None if good else until]
+        return Checked(
+            held.identity, min((end.timestamp() for end in ends if end), default=math.inf)
         )
 
-    def used(self, key_id: str, day: str) -> None:
-        """Note the day on which a key was used."""
-        with self._database.appending() as connection:
+    def _note_use(self, key: ApiKey, today: str) -> None:
+        """Write the day on which a key was used, once in each process."""
+        if today in (key.last_used, self._used.get(key.id)):
+            return
+        with suppress(LedgerUnavailable), self._database.appending() as connection:
+            # A note for people: where it cannot be written, the request goes on.
             connection.execute(
                 update(api_key)
-                .where(
-                    api_key.c.id == key_id,
-                    api_key.c.last_used.is_distinct_from(day),
-                )
-                .values(last_used=day)
+                .where(api_key.c.id == key.id, api_key.c.last_used.is_distinct_from(today))
+                .values(last_used=today)
             )
+        if len(self._used) >= MAX_NOTED:
+            self._used.clear()
+        self._used[key.id] = today
 
     def close(self) -> None:
         """Give the connections back."""

@@ -18,7 +18,10 @@ from guard.gateway import (
     verification,
 )
 from guard.gateway.callers import Callers
+from guard.gateway.drawing import Drawing
 from guard.gateway.errors import error_body, install_error_shape
+from guard.gateway.jobs import routes as jobs
+from guard.gateway.jobs.runner import working
 from guard.gateway.limits import RateLimiter
 from guard.gateway.verification import Detector
 from guard.pipeline import Pipeline
@@ -42,10 +45,13 @@ def create_app(
         title="Wardmark",
         summary="Stands between people and an image generator.",
         redirect_slashes=False,
+        lifespan=working,
     )
     app.state.home = home
     app.state.pipeline = pipeline
     app.state.callers = Callers(home, exposed=exposed)
+    app.state.drawing = Drawing.of(home, lambda: app.state.pipeline)
+    app.include_router(jobs.router)
     app.state.detector = Detector(home, fetcher)
     app.state.feedback_limit = RateLimiter(page.FEEDBACK_PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)

@@ -12,7 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from guard.errors import CredentialInvalid, DecisionRefused, RateLimited
+from guard.errors import (
+    CredentialInvalid,
+    DecisionRefused,
+    IdempotencyConflict,
+    RateLimited,
+    StillRunning,
+)
 from policies.errors import Unavailable, WardmarkError
 
 RETRY_AFTER_SECONDS = 30
@@ -61,6 +67,10 @@ def gateway_block(error: DecisionRefused) -> dict[str, Any]:
 
 def retry_headers(error: WardmarkError) -> dict[str, str]:
     """When to try again, where that can help, and what kind of credential is asked for."""
+    if isinstance(error, (DecisionRefused, IdempotencyConflict)):
+        return NO_RETRY
+    if isinstance(error, StillRunning):
+        return {"retry-after": "1"}
     if isinstance(error, CredentialInvalid):
         return {"www-authenticate": "Bearer"}
     if isinstance(error, RateLimited):
@@ -70,17 +80,17 @@ def retry_headers(error: WardmarkError) -> dict[str, str]:
     return {}
 
 
-async def _of_ours(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, WardmarkError)  # noqa: S101  # registered for it alone
+def error_document(error: WardmarkError) -> dict[str, Any]:
+    """The body of an error of ours; a refusal carries its decision."""
     more: dict[str, Any] = {}
     if isinstance(error, DecisionRefused):
         more = {"gateway": gateway_block(error)}
-        headers = NO_RETRY
-    else:
-        headers = retry_headers(error)
-    status = error.http_status
-    body = error_body(str(error), status=status, code=error.code, **more)
-    return JSONResponse(body, status, headers)
+    return error_body(str(error), status=error.http_status, code=error.code, **more)
+
+
+async def _of_ours(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, WardmarkError)  # noqa: S101  # registered for it alone
+    return JSONResponse(error_document(error), error.http_status, retry_headers(error))
 
 
 async def _of_validation(_: Request, error: Exception) -> JSONResponse:

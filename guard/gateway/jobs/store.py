@@ -17,12 +17,12 @@ from sqlalchemy import Connection, Row, and_, delete, func, or_, select, text, u
 from sqlalchemy.dialects import postgresql, sqlite
 
 from guard.errors import IdempotencyConflict, JobNotFound, StillRunning
+from guard.gateway.answers import Answer
 from guard.gateway.jobs.sealing import Seal
 from guard.gateway.jobs.tables import job
 from provenance.ledger.database import Database
 
 LEASE_SECONDS = 15.0  # renewed every third of it
-MAX_BEGUN = 3  # a job that took its process down so often is not begun again
 _c = job.c
 
 
@@ -37,13 +37,6 @@ class Status(StrEnum):
 
 
 OPEN = (Status.QUEUED, Status.IN_PROGRESS)
-
-
-class Answer(NamedTuple):
-    """What the caller gets: the HTTP status, and the body as JSON."""
-
-    status: int
-    body: bytes
 
 
 class Job(NamedTuple):
@@ -76,22 +69,27 @@ class Jobs:
         self._keep = keep
         self.worker = worker
 
-    def put(self, subject: str, request: bytes, key: str | None = None) -> Job:
+    def put(
+        self, subject: str, request: bytes, key: str | None = None, meant: bytes | None = None
+    ) -> Job:
         """Leave a job of ``subject`` to whoever comes first. With an idempotency ``key`` that was
-        seen before, the job that was left then. Raises IdempotencyConflict."""
-        digest = self._seal.name(request)
+        seen before, the job that was left then. Raises IdempotencyConflict.
+
+        ``meant``: of the request, what must be the same under the same key; all, by default.
+        """
+        digest = self._seal.name(request if meant is None else meant)
         with self._database.changing() as connection:
             named = self._named(connection, subject, key, digest)
             if named is None:
                 named = self._insert(connection, subject, key, digest, request)
             return self._job(named)
 
-    def begin(self, subject: str, request: bytes, key: str) -> Claimed | Answer:
+    def begin(self, subject: str, meant: bytes, key: str) -> Claimed | Answer:
         """Take on what ``subject`` asks under an idempotency ``key``, or what came of it before.
 
         Raises IdempotencyConflict for another request under this key, StillRunning.
         """
-        digest = self._seal.name(request)
+        digest = self._seal.name(meant)
         with self._database.changing() as connection:
             named = self._named(connection, subject, key, digest)
             if named is None:
@@ -104,7 +102,7 @@ class Jobs:
                     " again in a moment"
                 )
             self._lease(connection, named.id)
-            return Claimed(named.id, request, named.begun + 1)
+            return Claimed(named.id, meant, named.begun + 1)
 
     def claim(self) -> Claimed | None:
         """Take on the oldest job that waits, or whose process died; None where there is none."""

@@ -102,10 +102,12 @@ class DecisionRecord(Frozen):
 
 
 class Found(NamedTuple):
-    """A decision, and the commitment of the tenant that asked, where there is one."""
+    """A decision, and the commitments of the prompt and of the tenant that asked, where there are
+    any."""
 
     record: DecisionRecord
     tenant: str | None
+    prompt_commitment: str | None
 
 
 def find_decision(ledger: Ledger, decision_id: str) -> Found:
@@ -122,7 +124,9 @@ def find_decision(ledger: Ledger, decision_id: str) -> Found:
         )
     entries.sort(key=lambda entry: entry.index)
     endings = tuple(ending_of(entry) for entry in entries)
-    return Found(DecisionRecord(id=decision_id, endings=endings), _tenant(entries[0].body))
+    body: Mapping[str, Any] = entries[0].body
+    record = DecisionRecord(id=decision_id, endings=endings)
+    return Found(record, _tenant(body), body.get("prompt_commitment"))
 
 
 def ending_of(entry: Entry) -> Ending:

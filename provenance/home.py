@@ -44,6 +44,7 @@ from provenance.ledger.commitment import create_commitment_key, load_commitment_
 from provenance.ledger.forgetting import KeyStore, Subjects
 from provenance.ledger.key import verifier_path
 from provenance.ledger.retention import load_plan
+from provenance.review import AppealSettings, ReviewSettings
 from provenance.verify import Sources
 from provenance.verify.sources import default_schemes
 from provenance.watermark import DEFAULT_SCHEME, Scheme, load_scheme
@@ -136,6 +137,8 @@ class Settings(Frozen):
     data_sets: tuple[CoreDataSet, ...] = ()
     work: WorkSettings = WorkSettings()
     callers: CallerSettings = CallerSettings()
+    review: ReviewSettings = ReviewSettings()
+    appeals: AppealSettings = AppealSettings()
     prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
 
 

@@ -7,6 +7,7 @@ import typer
 
 from guard.cli import (
     api_keys,
+    appeals,
     audit,
     audit_diff,
     check,
@@ -68,6 +69,7 @@ ledger.app.command("rotate-key")(witness.rotate_key)
 ledger.app.command("witness")(witness.witness)
 ledger.app.command("sequence")(sequence.sequence)
 app.add_typer(api_keys.app, name="api-keys")
+app.add_typer(appeals.app, name="appeals")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evaluate.app, name="evaluate")

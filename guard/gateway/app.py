@@ -6,8 +6,10 @@ from uuid import uuid4
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from guard.appeals import Appeals
 from guard.check import Checker
 from guard.gateway import (
+    appeals,
     decisions,
     health,
     images,
@@ -54,9 +56,11 @@ def create_app(
     app.include_router(jobs.router)
     app.state.detector = Detector(home, fetcher)
     app.state.feedback_limit = RateLimiter(page.FEEDBACK_PER_MINUTE)
+    app.state.appeals = Appeals(home)
+    app.state.appeal_limit = RateLimiter(appeals.PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)
     install_error_shape(app)
-    for part in (images, moderations, models, decisions, verification, page, health):
+    for part in (images, moderations, models, decisions, appeals, verification, page, health):
         app.include_router(part.router)
     app.include_router(resolution.router)
     app.include_router(resolution.router, prefix="/v1", include_in_schema=False)

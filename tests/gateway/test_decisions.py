@@ -5,7 +5,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import served
 from openai import BadRequestError, OpenAI
 from sqlalchemy import create_engine, text
 from sqlalchemy import event as hooks
@@ -16,6 +15,7 @@ from guard.gateway.callers import ApiKeys, KeyTerms, Role
 from guard.pipeline import Caller, ImageRequest
 from policies.policy import Policy
 from provenance.home import Home
+from tests.gateway.conftest import served
 from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssessor
 from tests.support.deployment import pipeline_of, policy_from
 

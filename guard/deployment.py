@@ -70,3 +70,9 @@ def _assessors(home: Home | None) -> tuple[PromptAssessor, ImageAssessor]:
     prompt_assessor = load_prompt_assessor(home)
     lists = [images.load_list(path) for path in (home.known_content if home else ())]
     return prompt_assessor, images.load_assessor(prompt_assessor, lists=lists)
+
+
+def load_image_assessor(home: Home | None) -> ImageAssessor:
+    """All that looks at pictures in this home. Raises as ``build_checker``."""
+    _, assessor = _assessors(home)
+    return assessor

@@ -12,9 +12,11 @@ from guard.cli.output import print_json, progress_bar, results, say
 from guard.cli.paths import check_writable
 
 if TYPE_CHECKING:
+    from guard.evaluate.images import ImageEvaluation
     from guard.evaluate.prompts import PromptEvaluation
 
 RESAMPLES = 200
+UNREADABLE = 4
 
 app = typer.Typer(help="Figures of an assessor on labelled data.", no_args_is_help=True)
 
@@ -89,3 +91,94 @@ def _print_for_people(found: "PromptEvaluation") -> None:
         told = ("" if each is None else f"{each.value:.3f}" for each in figures)
         table.add_row(name, str(group.prompts), str(group.unsafe), *told)
     results.print(table)
+
+
+@app.command("images")
+def evaluate_images(
+    context: typer.Context,
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Pictures, and labels.jsonl, labels.csv or labels.json (COCO)."),
+    ],
+    html: Annotated[Path | None, typer.Option(help="Write a page with all figures here.")] = None,
+    resamples: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Of the bootstrap, for the intervals.")
+    ] = RESAMPLES,
+    fpr: Annotated[
+        float,
+        typer.Option(min=1e-6, max=0.5, help="False-positive rate of the proposed thresholds."),
+    ] = 0.01,
+    shifts: Annotated[
+        bool, typer.Option(help="Again under darkness, glare, blur and more: seven times the work.")
+    ] = True,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Precision, recall, AUROC, mAP, IoU and calibration, as they are and under shifts.
+
+    Ends with 4 where a picture cannot be read; the figures are of the others.
+    """
+    from guard.deployment import load_image_assessor
+    from guard.evaluate.images import evaluate_images
+    from guard.evaluate.labelled_images import read_labelled_images
+    from guard.evaluate.page import evaluation_page
+    from provenance.picture import write_atomically
+
+    if html is not None:
+        check_writable(html)
+    given = read_labelled_images(folder)
+    assessor = load_image_assessor(home_if_any(context, home))
+    with progress_bar() as progress:
+        found = evaluate_images(
+            given,
+            assessor,
+            resamples=resamples,
+            false_positive_rate=fpr,
+            shifted=shifts,
+            progress=progress,
+        )
+    if html is not None:
+        write_atomically(html, evaluation_page(found).encode())
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _print_images(found)
+    if html is not None:
+        say(f"{html}  has every figure")
+    if found.unreadable:
+        say(f"{len(found.unreadable)} pictures cannot be read: {', '.join(found.unreadable)}")
+    return UNREADABLE if found.unreadable else 0
+
+
+def _print_images(found: "ImageEvaluation") -> None:
+    from guard.evaluate.page import figure
+
+    whole = found.overall
+    results.print(f"{found.assessor}  {whole.pictures:,} pictures, {whole.unsafe:,} unsafe")
+    seen = ", ".join(found.covers) or "none: what is written and what is listed decide"
+    results.print(f"  categories whose scenes are assessed: {seen}")
+    if whole.not_assessed:
+        results.print(
+            f"  not assessed: {whole.not_assessed:,}, of which {whole.not_assessed_unsafe:,} unsafe"
+        )
+    if whole.ranking:
+        results.print(f"  AUROC {figure(whole.ranking.auroc)}")
+    results.print(f"  recall {figure(whole.any_flagged.recall)}")
+    results.print(f"  false positives {figure(whole.any_flagged.false_positive_rate)}")
+    results.print(f"  precision {figure(whole.any_flagged.precision)}")
+    results.print(f"  calibration error {figure(whole.calibration_error)}")
+    if found.boxes:
+        results.print(f"  mAP at .5 {figure(found.boxes.map50)}, .5:.95 {figure(found.boxes.map)}")
+        results.print(f"  IoU of what is found {figure(found.boxes.iou)}")
+    table = Table("shift", "recall", "false positives", "AUROC", "mAP at .5", box=None)
+    for name, view in found.shifts.items():
+        flags, ranked = view.overall.any_flagged, view.overall.ranking
+        told = (
+            flags.recall,
+            flags.false_positive_rate,
+            ranked.auroc if ranked else None,
+            view.boxes.map50 if view.boxes else None,
+        )
+        table.add_row(name, *("" if each is None else f"{each.value:.3f}" for each in told))
+    if found.shifts:
+        results.print(table)

@@ -5,21 +5,23 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 
 from guard.evaluate.figures import Calibration, Interval
+from guard.evaluate.images import ImageEvaluation
 from guard.evaluate.prompts import PromptEvaluation
 
 _SIDE = 320.0  # user units of the diagram, within the margin
 _MARGIN = 44.0
 
 
-def evaluation_page(found: PromptEvaluation) -> str:
-    """A page that shows every figure of the JSON. Holds no prompt."""
+def evaluation_page(found: PromptEvaluation | ImageEvaluation) -> str:
+    """A page that shows every figure of the JSON. Holds no prompt and no picture."""
+    name = "prompts" if isinstance(found, PromptEvaluation) else "images"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["figure"] = figure
-    template = environment.from_string(
-        files("guard.evaluate").joinpath("prompts.html").read_text("utf-8")
-    )
-    diagram = reliability_diagram(found.calibration) if found.calibration else ""
-    return template.render(found=found, diagram=diagram)
+    folder = files("guard.evaluate")
+    template = environment.from_string(folder.joinpath(f"{name}.html").read_text("utf-8"))
+    diagram = reliability_diagram(found.calibration, name) if found.calibration else ""
+    style = folder.joinpath("page.css").read_text("utf-8")
+    return template.render(found=found, diagram=diagram, style=style)
 
 
 def figure(interval: Interval | None) -> str:
@@ -31,8 +33,9 @@ def figure(interval: Interval | None) -> str:
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
-def reliability_diagram(calibration: Calibration) -> str:
-    """An SVG: what was predicted against what was so; the area of a dot is its share of prompts."""
+def reliability_diagram(calibration: Calibration, cases: str) -> str:
+    """An SVG: what was predicted against what was so; the area of a dot is its share of ``cases``
+    ("prompts", "images")."""
     total = sum(each.prompts for each in calibration.bins) or 1
     size = _SIDE + 2 * _MARGIN
 
@@ -63,7 +66,7 @@ def reliability_diagram(calibration: Calibration) -> str:
         radius = 3 + 14 * (each.prompts / total) ** 0.5
         parts.append(
             f'<circle cx="{across:.1f}" cy="{up:.1f}" r="{radius:.1f}" class="dot"><title>'
-            f"{each.prompts:,} prompts: predicted {each.predicted:.3f}, unsafe {each.observed:.3f}"
+            f"{each.prompts:,} {cases}: predicted {each.predicted:.3f}, unsafe {each.observed:.3f}"
             "</title></circle>"
         )
     parts += [

@@ -17,7 +17,7 @@ from guard.evaluate.figures import (
     ranking,
 )
 from guard.evaluate.labelled import LabelledPrompt
-from policies.categories import CORE_CATEGORIES
+from guard.evaluate.scored import Scored
 from policies.decision import Frozen
 
 RESAMPLES = 200  # of the bootstrap
@@ -79,28 +79,6 @@ class PromptEvaluation(Frozen):
     mistakes: Mistakes
 
 
-class _Scored:
-    """Scores, labels and flags of all prompts, as arrays; NaN where there is no score."""
-
-    def __init__(self, prompts: Sequence[LabelledPrompt], found: Sequence[Assessment]) -> None:
-        self.unsafe = np.array([prompt.unsafe for prompt in prompts])
-        self.thresholds: dict[str, float] = {}
-        self.scores: dict[str, NDArray[np.float64]] = {}
-        named = {category for prompt in prompts for category in prompt.categories}
-        for category in sorted({"unsafe", *CORE_CATEGORIES, *named}):
-            self.scores[category] = np.array([f.scores.get(category, np.nan) for f in found])
-            limits = [f.thresholds[category] for f in found if category in f.thresholds]
-            if limits:
-                self.thresholds[category] = limits[0]
-        self.assessed = ~np.isnan(self.scores["unsafe"])
-        self.any = np.zeros(len(prompts), dtype=np.bool_)
-        for category in ("unsafe", *CORE_CATEGORIES):
-            self.any |= self.flags(category)
-
-    def flags(self, category: str) -> NDArray[np.bool_]:
-        return np.asarray(self.scores[category] >= self.thresholds.get(category, np.inf))
-
-
 def evaluate_prompts(
     file: str,
     sha256: str,
@@ -116,7 +94,7 @@ def evaluate_prompts(
         found += assessor.assess([prompt.text for prompt in prompts[at : at + _BATCH]])
         if progress:
             progress("assessing", len(found), len(prompts))
-    scored = _Scored(prompts, found)
+    scored = Scored(prompts, found)
     everything = np.ones(len(prompts), dtype=np.bool_)
     sources = sorted({prompt.source for prompt in prompts})
     by_source = {}
@@ -149,7 +127,7 @@ def evaluate_prompts(
     )
 
 
-def _group(scored: _Scored, rows: NDArray[np.bool_], resamples: int) -> Group:
+def _group(scored: Scored, rows: NDArray[np.bool_], resamples: int) -> Group:
     assessed = rows & scored.assessed
     safe, unsafe = assessed & ~scored.unsafe, assessed & scored.unsafe
     rest = scored.assessed & ~scored.unsafe
@@ -173,7 +151,7 @@ def _group(scored: _Scored, rows: NDArray[np.bool_], resamples: int) -> Group:
 
 
 def _category(
-    scored: _Scored,
+    scored: Scored,
     category: str,
     rows: NDArray[np.bool_],
     resamples: int,
@@ -192,7 +170,7 @@ def _category(
     )
 
 
-def _mistakes(prompts: Sequence[LabelledPrompt], scored: _Scored) -> Mistakes:
+def _mistakes(prompts: Sequence[LabelledPrompt], scored: Scored) -> Mistakes:
     scores, flagged = scored.scores["unsafe"], scored.any
     order = [int(i) for i in np.argsort(-np.nan_to_num(scores, nan=-1.0), kind="stable")]
     alarms = [prompts[i].line for i in order if flagged[i] and not prompts[i].unsafe]

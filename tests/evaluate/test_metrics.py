@@ -31,7 +31,7 @@ def test_both_precisions_agree_where_the_classes_are_equally_many(safe: np.ndarr
     assert auprc(safe, unsafe) == pytest.approx(average_precision(safe, unsafe))
 
 
-@given(SCORES, SCORES, st.floats(0, 1))
+@given(SCORES, SCORES, st.integers(0, 100).map(lambda i: i / 100))
 def test_recall_is_the_best_that_the_rate_allows(
     safe: np.ndarray, unsafe: np.ndarray, rate: float
 ) -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from guard import console
 from guard.appeals import Appeals
 from guard.check import Checker
 from guard.gateway import (
@@ -64,6 +65,7 @@ def create_app(
         app.include_router(part.router)
     app.include_router(resolution.router)
     app.include_router(resolution.router, prefix="/v1", include_in_schema=False)
+    console.install(app)
 
     @app.middleware("http")
     async def name_the_request(request: Request, call_next: Next) -> Response:

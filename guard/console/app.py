@@ -1,0 +1,19 @@
+"""All routes of the console, put into a gateway."""
+
+from typing import Final
+
+from fastapi import FastAPI
+
+from guard.console.routes import decisions, front, sign_in
+from guard.gateway.limits import RateLimiter
+
+SIGN_INS_PER_MINUTE: Final = 10  # from one address
+
+_PARTS: Final = (sign_in, front, decisions)
+
+
+def install(app: FastAPI) -> None:
+    """Give ``app`` the pages. It has its home, pipeline and callers in its state already."""
+    app.state.sign_in_limit = RateLimiter(SIGN_INS_PER_MINUTE)
+    for part in _PARTS:
+        app.include_router(part.router)

@@ -1,0 +1,1 @@
+"""The routes: read with a service, show with a view."""

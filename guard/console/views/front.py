@@ -1,0 +1,100 @@
+"""What needs attention: one sign for each thing that may, with what to do about it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final, Literal
+
+from guard.console.views.decisions import KINDS, Row, Seen, row_of
+from guard.decisions import Result
+from policies.decision import Frozen
+from provenance.errors import LedgerEntryNotFound
+from provenance.ledger import Ledger
+
+RECENT: Final = 500  # decisions that shares are drawn from
+OLD_CHECKPOINT: Final = timedelta(days=1)  # after that somebody should ask why
+
+State = Literal["holds", "unsure", "against", "missing"]
+
+
+class Sign(Frozen):
+    """One thing to look at. ``figure``: in a few characters; ``path`` and ``link``: where to go."""
+
+    name: str
+    state: State
+    figure: str
+    said: str
+    path: str = ""
+    link: str = ""
+
+
+def recent(ledger: Ledger, seen: Seen) -> tuple[Row, ...]:
+    """The last decisions that somebody may see, newest first."""
+    entries = islice(ledger.latest(*KINDS), RECENT)
+    return tuple(row_of(entry) for entry in entries if seen(entry))
+
+
+def of_decisions(rows: Sequence[Row]) -> tuple[Sign, ...]:
+    """What the last decisions tell."""
+    if not rows:
+        said = "Nobody has asked for anything yet."
+        return (Sign(name="Decisions", state="missing", figure="none", said=said),)
+    refused = sum(row.result in (Result.REFUSED, Result.HELD) for row in rows)
+    stopped = sum(row.result is Result.STOPPED for row in rows)
+    judged = [row for row in rows if row.action is not None]
+    unseen = sum(bool(row.not_assessed) for row in judged)
+    return (
+        Sign(
+            name="Refused or held",
+            state="holds",
+            figure=_share(refused, len(rows)),
+            said=f"{refused} of the last {len(rows)} decisions.",
+            path="/console/decisions?result=refused",
+            link="Read them",
+        ),
+        Sign(
+            name="Stopped on the way",
+            state="against" if stopped else "holds",
+            figure=str(stopped),
+            said=f"of the last {len(rows)} decisions, by an outage or by the caller.",
+            path="/console/decisions?result=stopped" if stopped else "",
+            link="Read them",
+        ),
+        Sign(
+            name="Not wholly assessed",
+            state="unsure" if unseen else "holds",
+            figure=_share(unseen, len(judged)),
+            said=f"{unseen} of {len(judged)} had a category that nobody looked at.",
+        ),
+    )
+
+
+def of_ledger(ledger: Ledger, now: datetime) -> Sign:
+    """How old the last signed head is."""
+    try:
+        head = ledger.checkpoint()
+    except LedgerEntryNotFound:
+        return Sign(name="Ledger", state="missing", figure="empty", said="Nothing is signed yet.")
+    last = next(ledger.latest())
+    age = now - last.at
+    cosigned = len(ledger.cosignatures(head.size))
+    witnesses = f"{cosigned} witnesses have seen it." if cosigned else "No witness has seen it."
+    return Sign(
+        name="Last checkpoint",
+        state="unsure" if age > OLD_CHECKPOINT else "holds",
+        figure=ago(age),
+        said=f"{head.size:,} entries are signed. {witnesses}",
+    )
+
+
+def ago(age: timedelta) -> str:
+    """A span in its largest unit."""
+    seconds = max(0, int(age.total_seconds()))
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} seconds ago"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "none"

@@ -57,6 +57,7 @@ class Place(NamedTuple):
 PLACES: Final = (
     Place(ROOT, "Overview"),
     Place(f"{ROOT}/decisions", "Decisions"),
+    Place(f"{ROOT}/appeals", "Appeals"),
 )
 
 

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from guard.appeals import Appeals
 from guard.console.access import SignedIn, Who, sees
 from guard.console.page import ROOT, Page, show
 from guard.console.views import front as views
+from guard.gateway.callers import sees_commitment
 from provenance.home import Home
 
 router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
@@ -25,7 +27,14 @@ def _signs(request: Request, who: SignedIn) -> list[views.Sign]:
     home: Home = request.app.state.home
     key = home.commitment_key
     rows = views.recent(home.ledger, lambda entry: sees(who, entry, key))
-    signs = [*views.of_decisions(rows)]
+    now = datetime.now(UTC)
+    appeals: Appeals = request.app.state.appeals
+    waiting = [
+        appeal.opened_at
+        for appeal in appeals.waiting()
+        if sees_commitment(who.identity, appeal.tenant, key)
+    ]
+    signs = [views.of_appeals(waiting, now), *views.of_decisions(rows)]
     if who.everywhere:
-        signs.append(views.of_ledger(home.ledger, datetime.now(UTC)))
+        signs.append(views.of_ledger(home.ledger, now))
     return signs

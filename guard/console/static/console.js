@@ -15,8 +15,8 @@ function step(by) {
 function press(key) {
   const target = document.querySelector(`[data-key="${key}"]`);
   if (target === null) return false;
-  if (target.matches("button, a")) target.click();
-  else target.focus();
+  target.focus();
+  if (!target.matches("textarea")) target.click();
   return true;
 }
 

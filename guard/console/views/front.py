@@ -69,6 +69,20 @@ def of_decisions(rows: Sequence[Row]) -> tuple[Sign, ...]:
     )
 
 
+def of_appeals(opened: Sequence[datetime], now: datetime) -> Sign:
+    """Who waits for an answer. ``opened``: when, of each."""
+    waited = span(now - min(opened)) if opened else ""
+    said = f"The longest has waited for {waited}." if opened else "Nobody waits for an answer."
+    return Sign(
+        name="Open appeals",
+        state="against" if opened else "holds",
+        figure=str(len(opened)),
+        said=said,
+        path="/console/appeals" if opened else "",
+        link="Answer",
+    )
+
+
 def of_ledger(ledger: Ledger, now: datetime) -> Sign:
     """How old the last signed head is."""
     try:
@@ -82,18 +96,18 @@ def of_ledger(ledger: Ledger, now: datetime) -> Sign:
     return Sign(
         name="Last checkpoint",
         state="unsure" if age > OLD_CHECKPOINT else "holds",
-        figure=ago(age),
+        figure=f"{span(age)} ago",
         said=f"{head.size:,} entries are signed. {witnesses}",
     )
 
 
-def ago(age: timedelta) -> str:
+def span(age: timedelta) -> str:
     """A span in its largest unit."""
     seconds = max(0, int(age.total_seconds()))
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size:
-            return f"{seconds // size} {unit} ago"
-    return f"{seconds} seconds ago"
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
 
 
 def _share(part: int, whole: int) -> str:

@@ -7,6 +7,7 @@ WardmarkError (policies.errors)
 │   ├── NotAllowed            2 / 403   the role or the scope of the credential does not reach
 │   ├── ApiKeyNotFound        2 / 404   no API key of that id
 │   ├── RateLimited           2 / 429   too many requests from one address or caller
+│   │   ├── QuotaExhausted    2 / 429   the pictures of a caller's or tenant's day are used up
 │   │   └── QueueFull         2 / 429   more wait for the core than can be served soon
 │   ├── IdempotencyConflict   2 / 409   an idempotency key that was sent with another request
 │   ├── StillRunning          2 / 409   the request of an idempotency key is not done yet
@@ -24,6 +25,7 @@ WardmarkError (policies.errors)
 ├── GenerationCancelled     130 / 499   stopped on request, nothing delivered
 └── Unavailable
     ├── IssuerUnavailable     4 / 503   nobody can tell whether a token is good
+    ├── LimitsUnavailable     4 / 503   nobody can tell how much a caller has had
     ├── CoreUnavailable       4 / 503   the generator cannot be loaded
     ├── JobInterrupted        4 / 503   a job whose process ended while it ran
     ├── CoreFailed            4 / 503   the generator broke while drawing
@@ -70,6 +72,12 @@ class RateLimited(WrongUse):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class QuotaExhausted(RateLimited):
+    """The pictures that a caller or its tenant may have in a day are used up."""
+
+    code = "insufficient_quota"
 
 
 class QueueFull(RateLimited):
@@ -172,6 +180,12 @@ class IssuerUnavailable(Unavailable):
     """The keys of an issuer of tokens cannot be had, so nobody can tell whether one is good."""
 
     code = "identity_unavailable"
+
+
+class LimitsUnavailable(Unavailable):
+    """What counts the requests of callers cannot be reached."""
+
+    code = "limits_unavailable"
 
 
 class CoreUnavailable(Unavailable):

@@ -1,15 +1,21 @@
-"""How callers are recognised: the table ``[callers]`` of the settings. The gateway acts on it.
+"""How callers are recognised and what they may have: the table ``[callers]`` of the settings.
 
-    [callers]
-    required = true
+[callers]
+required = true
+redis = "redis://127.0.0.1:6379/0"
+limits = { requests_per_minute = 60, pictures_per_day = 500 }
+tenant_limits = { pictures_per_day = 5000 }
 
-    [[callers.issuers]]
-    issuer = "https://login.example.com"
-    audience = "wardmark"
-    keys_url = "https://login.example.com/.well-known/jwks.json"
-    tenant_claim = "org"
-    role_claim = "groups"
-    roles = { "safety-team" = "moderator" }
+[callers.tenants.newsroom]
+pictures_per_day = 20000
+
+[[callers.issuers]]
+issuer = "https://login.example.com"
+audience = "wardmark"
+keys_url = "https://login.example.com/.well-known/jwks.json"
+tenant_claim = "org"
+role_claim = "groups"
+roles = { "safety-team" = "moderator" }
 """
 
 from collections.abc import Mapping
@@ -52,11 +58,32 @@ class IssuerSettings(Frozen):
     age_claim: str = ""
 
 
+class Limits(Frozen):
+    """How much somebody may have; ``None`` sets no limit, or leaves it to the next wider setting.
+
+    Requests come back evenly over the minute; pictures at midnight UTC.
+    """
+
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    pictures_per_day: int | None = Field(default=None, ge=0)
+
+    def over(self, wider: "Limits") -> "Limits":
+        """These, and where they say nothing, what ``wider`` says."""
+        said = self.model_dump(exclude_none=True)
+        return wider.model_copy(update=said)
+
+
 class CallerSettings(Frozen):
     """``required``: callers on this machine need a credential too. ``issuers``: whose tokens are
-    taken beside API keys."""
+    taken beside API keys. ``limits``: of each caller, unless its key says otherwise.
+    ``tenant_limits``: of all callers of a tenant together; ``tenants``: of those named. ``redis``:
+    where requests are counted for all processes; empty counts in each process by itself."""
 
     required: bool = False
+    limits: Limits = Limits()
+    tenant_limits: Limits = Limits()
+    tenants: Mapping[str, Limits] = {}
+    redis: str = Field(default="", pattern="^$|^(redis|rediss|unix)://")
     issuers: tuple[IssuerSettings, ...] = ()
 
     @field_validator("issuers")

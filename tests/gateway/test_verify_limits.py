@@ -52,9 +52,9 @@ def test_addresses_do_not_share_a_limit_but_one_subscriber_does() -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_ADDRESSES", 10)
+    monkeypatch.setattr(limits, "MAX_METERS", 10)
     limiter = RateLimiter(1, clock=lambda: 0.0)
     for number in range(50):
         limiter.take(f"192.0.2.{number}")
-    assert len(limiter._buckets) == 10
+    assert len(limiter.counters) == 10
     assert taken(limiter, "192.0.2.49", 1) == 0, "who asked last is remembered"

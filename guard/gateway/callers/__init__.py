@@ -9,13 +9,13 @@ async def route(identity: Annotated[Identity, Depends(require(Role.MODERATOR, Ro
 from guard.gateway.callers.access import Callers, Identified, check_exposure, identify, require
 from guard.gateway.callers.identity import (
     Identity,
-    Limits,
     Role,
     Scope,
     may_see,
     sees_commitment,
 )
 from guard.gateway.callers.keys import ApiKey, ApiKeys, Issued, KeyState, KeyTerms
+from provenance.callers import Limits
 
 __all__ = [
     "ApiKey",

@@ -21,7 +21,10 @@ from starlette.concurrency import run_in_threadpool
 from guard.errors import CredentialInvalid, InvalidRequest, NotAllowed
 from guard.gateway.callers.identity import Identity, Role, Scope
 from guard.gateway.callers.keys import PREFIX, ApiKeys
+from guard.gateway.callers.quota import Quotas
+from guard.gateway.callers.redis import RedisCounters
 from guard.gateway.callers.tokens import Issuers
+from guard.gateway.limits import Counters, MemoryCounters
 from provenance.home import Home
 
 FRESH_SECONDS = 2.0  # how long an answer on a credential is believed: a revocation counts then
@@ -51,6 +54,10 @@ class Callers:
         self.required = exposed or settings.required
         self.keys = keys or ApiKeys.of(home)
         self.issuers = Issuers(settings.issuers, home.commitment_key, self.keys.clock, monotonic)
+        self.counters: Counters = MemoryCounters()
+        if settings.redis:
+            self.counters = RedisCounters(settings.redis)
+        self.quotas = Quotas(settings, self.counters, home.commitment_key)
         self._monotonic = monotonic
         self._known: OrderedDict[bytes, _Known] = OrderedDict()  # by the digest of a credential
         self._lock = threading.Lock()
@@ -105,15 +112,21 @@ async def identify(request: Request, _: Annotated[Any, Security(_bearer)] = None
 Identified = Annotated[Identity, Depends(identify)]
 
 
-def require(*roles: Role, scope: Scope | None = None) -> Callable[[Identity], Awaitable[Identity]]:
+def require(
+    *roles: Role, scope: Scope | None = None
+) -> Callable[[Request, Identity], Awaitable[Identity]]:
     """A dependency that lets these roles in (none named: every role), with a credential that may
-    be used for ``scope``. Raises NotAllowed."""
+    be used for ``scope``, and counts the request. Raises NotAllowed, RateLimited."""
 
-    async def allowed(identity: Identified) -> Identity:
+    async def allowed(request: Request, identity: Identified) -> Identity:
         if roles and identity.role not in roles:
             raise NotAllowed(f"this is for the role {' or '.join(roles)}; yours is {identity.role}")
         if scope is not None and scope not in identity.scopes:
             raise NotAllowed(f"your key is not for {scope}; ask the operator for one that is")
+        if not getattr(request.state, "counted", False):  # once, however much a route requires
+            request.state.counted = True
+            callers: Callers = request.app.state.callers
+            await callers.quotas.count(identity)
         return identity
 
     return allowed

@@ -3,10 +3,9 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from pydantic import Field
-
 from guard.pipeline.request import Caller, Quota
 from policies.decision import Frozen
+from provenance.callers import Limits
 from provenance.ledger.commitment import commitment
 
 ANONYMOUS = "anonymous"
@@ -35,13 +34,6 @@ class Scope(StrEnum):
 
 ORDINARY = frozenset(Scope) - {Scope.BULK}
 """The scopes of a credential for which nobody said otherwise."""
-
-
-class Limits(Frozen):
-    """How much somebody may ask for. ``None``: as the settings say."""
-
-    requests_per_minute: int | None = Field(default=None, ge=1)
-    pictures_per_day: int | None = Field(default=None, ge=0)
 
 
 class Identity(Frozen):

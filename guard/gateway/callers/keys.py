@@ -21,9 +21,10 @@ from pydantic import Field, field_validator
 from sqlalchemy import Row, insert, select, update
 
 from guard.errors import ApiKeyNotFound, CredentialInvalid, InvalidRequest
-from guard.gateway.callers.identity import ORDINARY, Checked, Identity, Limits, Role, Scope
+from guard.gateway.callers.identity import ORDINARY, Checked, Identity, Role, Scope
 from guard.gateway.callers.tables import api_key
 from policies.decision import Frozen
+from provenance.callers import Limits
 from provenance.errors import LedgerUnavailable
 from provenance.home import Home
 from provenance.ledger import Event, Ledger

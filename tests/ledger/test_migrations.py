@@ -12,12 +12,13 @@ from sqlalchemy import create_engine, inspect
 import migrations
 from guard.gateway.callers import tables as callers
 from guard.gateway.jobs import tables as jobs
+from guard.review import tables as review
 from provenance.errors import LedgerUnavailable
 from provenance.ledger import tables as ledger
 from provenance.ledger.database import REVISION
 
 ROOT = Path(__file__).parents[2]
-SHARING = [ledger.metadata, callers.metadata, jobs.metadata]
+SHARING = [ledger.metadata, callers.metadata, jobs.metadata, review.metadata]
 """The tables of all who share the ledger's database."""
 
 

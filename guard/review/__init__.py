@@ -1,0 +1,1 @@
+"""Review: what a policy holds, a person looks at, and lets pass or refuses."""

@@ -28,12 +28,13 @@ class PolicyWatch:
     """Follows the files of the policy ``name`` and of ``candidate``, where there is one.
 
     ``pipeline`` is the one in force, ``fault`` what is wrong with the files since; None: nothing.
+    ``name`` is a pack's or a file's.
     """
 
     def __init__(self, pipeline: Pipeline, name: str, candidate: str = "") -> None:
         self.pipeline = pipeline
         self.fault: str | None = None
-        self._name = name
+        self.name = name
         self._candidate = candidate
         self._files: tuple[Path, ...] = ()
         self._files = self._all_files()
@@ -69,7 +70,7 @@ class PolicyWatch:
             return self.pipeline is not before
 
     def _take(self) -> None:
-        policy = Policy(load_effective(self._name).document)
+        policy = Policy(load_effective(self.name).document)
         trial = self._trial()
         old = self.pipeline
         if policy.digest == old.policy.digest and _digest(trial) == _digest(old.candidate):
@@ -92,7 +93,7 @@ class PolicyWatch:
     def _all_files(self) -> tuple[Path, ...]:
         """The files that both policies are made of; where one is broken, those known before."""
         found: dict[Path, None] = {}
-        for name in filter(None, (self._name, self._candidate)):
+        for name in filter(None, (self.name, self._candidate)):
             try:
                 layers = load_effective(name).in_order()
             except WardmarkError:

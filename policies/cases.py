@@ -16,6 +16,7 @@ from policies.facts import Facts
 from policies.faults import model_of
 from policies.load import policy_path, read_file
 from policies.policy import Policy
+from policies.source import read_source
 
 FOLDER = "cases"
 
@@ -84,12 +85,22 @@ def load_cases(name_or_path: str | Path, file: Path | None = None) -> tuple[Case
     """
     path = policy_path(name_or_path)
     if file is None:
-        file = path.parent / FOLDER / path.name
+        file = cases_path(path)
         if not file.exists():
             raise PolicyNotFound(f"{path.name} has no cases; write them in {FOLDER}/{path.name}")
     elif not file.exists():
         raise PolicyNotFound(f"no file of cases {file}")
     return model_of(Cases, read_file(file)).cases
+
+
+def cases_of(text: str | bytes, name: str) -> tuple[Case, ...]:
+    """The cases that a text states; ``name`` is for messages. Raises PolicyInvalid."""
+    return model_of(Cases, read_source(text, name)).cases
+
+
+def cases_path(policy: Path) -> Path:
+    """Where the cases of the policy in that file lie, if it has any."""
+    return policy.parent / FOLDER / policy.name
 
 
 def run(policy: Policy, cases: Sequence[Case]) -> tuple[Outcome, ...]:

@@ -31,6 +31,14 @@ def load_effective(name_or_path: str | Path) -> Effective:
     return _joined(read_file(path), path, (path.resolve(),), {})
 
 
+def effective_of(text: str | bytes, path: Path) -> Effective:
+    """What ``load_effective(path)`` would give if the file there held ``text``: for drafts.
+
+    Raises as ``load_effective``.
+    """
+    return _joined(read_source(text, path.name), path, (path.resolve(),), {})
+
+
 def list_policies() -> tuple[Policy, ...]:
     """Every pack that comes with Wardmark, by name."""
     return tuple(load_policy(name) for name in pack_names())

@@ -16,10 +16,13 @@ from provenance.credential.credential import (
     Contents,
     Disclosures,
     IngredientState,
+    LedgerProof,
     StatedBinding,
     Step,
 )
 from provenance.credential.manifest import DISCLOSURE
+from provenance.ledger.bundle import LABEL as LEDGER
+from provenance.ledger.bundle import MAX_BUNDLE_BYTES
 
 Json = Mapping[str, object]
 
@@ -54,6 +57,7 @@ def contents_of(report: Json) -> Contents | None:
         soft_bindings=tuple(_soft_bindings(active))[:MAX_LISTED],
         disclosures=_disclosures(active, own),
         lineage=_Lineage(manifests, done).step(label),
+        ledger=_ledger_proof(active),
     )
 
 
@@ -242,6 +246,16 @@ def _soft_bindings(manifest: Json) -> Iterator[StatedBinding]:
             value = block.get("value")
             if isinstance(value, str | bytes):
                 yield StatedBinding(alg=alg, value=_clip(_hex(value)))
+
+
+def _ledger_proof(active: Json) -> LedgerProof | None:
+    for label, data in _assertions(active):
+        log, bundle = _text(data.get("log")), data.get("bundle")
+        if _base(label) != LEDGER or log is None or not isinstance(bundle, str):
+            continue
+        if len(bundle) <= 2 * MAX_BUNDLE_BYTES:
+            return LedgerProof(log=log, bundle=bundle)
+    return None
 
 
 def _hex(value: str | bytes) -> str:

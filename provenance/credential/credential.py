@@ -156,6 +156,14 @@ class Step(Frozen):
     ingredients: tuple["Step", ...] = ()
 
 
+class LedgerProof(Frozen):
+    """That something behind the picture stands in a ledger, as stated: ``log`` the ledger's name,
+    ``bundle`` base64 of a proof (provenance/ledger/bundle.py). Not checked here."""
+
+    log: str
+    bundle: str
+
+
 class Contents(Frozen):
     """What the credential states. Believe it as far as its state goes.
 
@@ -173,6 +181,7 @@ class Contents(Frozen):
     soft_bindings: tuple[StatedBinding, ...] = ()
     disclosures: Disclosures = Disclosures()
     lineage: Step = Step()
+    ledger: LedgerProof | None = None
 
 
 class Credential(Frozen):

@@ -100,6 +100,18 @@ class Resolved:
 
 
 @dataclass(frozen=True)
+class CarriedProof:
+    """The ledger's proof that a credential carries, checked with the ledger's public key.
+
+    ``of_this``: whether it is of this picture's own decision, None where no record can tell.
+    """
+
+    log: str
+    inclusion: Inclusion
+    of_this: bool | None = None
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that was gathered. ``by_*``: the record that this layer leads to, if any.
 
@@ -107,7 +119,7 @@ class Findings:
     algorithms that were looked for, in a smaller copy if ``searched_smaller``.
     ``self_portrait``: the picture held against the one that its own credential carries, looked at
     where the credential does not hold. ``resolved``: what resolvers keep for it; ``unresolved``:
-    resolvers that could not be asked.
+    resolvers that could not be asked. ``carried_proof``: of the ledger, in the credential.
     """
 
     credential: Credential
@@ -123,6 +135,7 @@ class Findings:
     self_portrait: Likeness | None = None
     resolved: tuple[Resolved, ...] = ()
     unresolved: tuple[str, ...] = ()
+    carried_proof: CarriedProof | None = None
 
     @property
     def recovering(self) -> Resolved | None:

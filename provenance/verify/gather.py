@@ -34,6 +34,7 @@ from provenance.ledger import verify_inclusion
 from provenance.ledger.records import described
 from provenance.picture import Picture, Pixels, decode
 from provenance.record import CONTENT_ID_BYTES, Record
+from provenance.verify.carried import carried_proof
 from provenance.verify.findings import Candidate, Findings, Likeness, Mark, Resolved
 from provenance.verify.report import Inclusion
 from provenance.verify.resolver import Lead, SoftBindingValue, resolve
@@ -77,7 +78,7 @@ def gather(
     if not credential.proves:
         alone = _ask_resolvers(alone, data, picture.media_type, variants, sources)
     if ledger is None:
-        return alone
+        return replace(alone, carried_proof=carried_proof(credential, None, sources, None))
     look = _Look(data, picture.media_type, variants, ledger, sources, at)
     by_file = look.at(ledger.record_by_sha256(hashlib.sha256(data).hexdigest()))
     by_mark = look.at(_record_of_mark(mark, ledger))
@@ -88,6 +89,9 @@ def gather(
     return replace(
         alone,
         ledger_asked=True,
+        carried_proof=carried_proof(
+            credential, by_credential.record if by_credential else None, sources, ledger
+        ),
         by_file=by_file,
         by_mark=by_mark,
         by_credential=by_credential,

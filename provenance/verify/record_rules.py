@@ -145,6 +145,32 @@ def record_and_ledger(findings: Findings) -> Iterator[Agreement]:
         )
 
 
+def credential_and_ledger(findings: Findings) -> Iterator[Agreement]:
+    """Does the ledger's proof in the credential hold, and is it of this picture?"""
+    carried = findings.carried_proof
+    if carried is None or carried.inclusion is Inclusion.UNAVAILABLE:
+        return
+    pair = ("credential", "ledger")
+    if carried.inclusion is Inclusion.FAILED:
+        yield differs(
+            pair,
+            "ledger-proof-broken",
+            f"the credential carries a proof of the ledger {carried.log} that does not hold",
+        )
+    elif carried.of_this is False:
+        yield differs(
+            pair,
+            "ledger-proof-of-another",
+            "the ledger's proof in the credential is of another picture's decision",
+            contradicts=True,
+        )
+    else:
+        yield holds(
+            pair,
+            f"the credential carries the proof that its decision is in the ledger {carried.log}",
+        )
+
+
 def resolver_and_picture(findings: Findings) -> Iterator[Agreement]:
     """What do resolvers keep for this picture?"""
     for host in findings.unresolved:

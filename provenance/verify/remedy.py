@@ -19,6 +19,8 @@ _FIXED: dict[str, str] = {
     "transplanted-mark": "nothing about this file can: its watermark is of another picture",
     "laundered-ingredient": "the edit made anew from a picture whose own credential holds",
     "record-not-proved": "the record in a ledger whose proof fits: ask the operator for a copy",
+    "ledger-proof-of-another": OWN_CREDENTIAL,
+    "ledger-proof-broken": "a credential whose proof fits the ledger's public key",
     "stripped": "the file as it was delivered, with its credential",
     "unreadable-credential": "the whole credential, one alone, in a PNG, JPEG or WebP file",
     "readers-disagree": "a credential that follows the specification so closely that any two "

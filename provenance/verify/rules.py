@@ -25,6 +25,7 @@ from provenance.verify.credential_rules import (
 )
 from provenance.verify.findings import Candidate, Findings
 from provenance.verify.record_rules import (
+    credential_and_ledger,
     credential_and_record,
     fingerprint_and_record,
     mark_and_record,
@@ -118,6 +119,7 @@ RULES: tuple[Rule, ...] = (
     credential_and_mark,
     credential_and_ingredients,
     record_and_ledger,
+    credential_and_ledger,
     credential_and_signer,
     credential_and_specification,
     mark_and_record,

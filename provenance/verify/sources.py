@@ -7,7 +7,7 @@ from typing import Protocol
 from provenance.fetch import Fetcher
 from provenance.keys.trust import TrustAnchors
 from provenance.ledger import InclusionProof
-from provenance.ledger.note import VerifierKey
+from provenance.ledger.note import Verifier, VerifierKey
 from provenance.record import Record
 from provenance.verify.resolver import Resolver
 from provenance.watermark import Scheme, load_scheme
@@ -45,6 +45,8 @@ class Sources:
     watermark schemes to try, in order. ``resolvers``: services that are asked over the network for
     the credential of a mark, where the file's own does not prove its origin; none unless named.
     ``revocation``: asks the signer's authority whether its certificate was revoked (OCSP).
+    ``ledger_keys``: public keys of ledgers, besides that of ``ledger``, whose proofs in credentials
+    can be checked.
     """
 
     trust: TrustAnchors = field(default_factory=TrustAnchors)
@@ -52,3 +54,4 @@ class Sources:
     schemes: tuple[Scheme, ...] = field(default_factory=default_schemes)
     resolvers: tuple[Resolver, ...] = ()
     revocation: Fetcher | None = None
+    ledger_keys: tuple[Verifier, ...] = ()

@@ -13,6 +13,7 @@ without a mark, a decoded word passes it with probability 2^-32.
 
 import hashlib
 import hmac
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ _GENERATORS: Final = (0o11145, 0o12477, 0o15537, 0o16727)
 _STATES: Final = 1 << _MEMORY
 _HALF: Final = _STATES // 2
 _OVERLAP: Final = 48  # steps that the decoder goes round again on either side, to close the ring
+
+_ORDER: Final = np.arange(-_OVERLAP, _BITS + _OVERLAP) % _BITS
 
 CODE_LENGTH: Final = _BITS * len(_GENERATORS)
 
@@ -75,54 +78,59 @@ _OUTPUTS: Final[Signs] = np.stack(
 the oldest bit, so a 1 that comes in, and the odd state, only turn all four signs."""
 
 
-def _likeliest(soft: NDArray[np.float64], words: int) -> NDArray[np.uint8]:
-    """(at most ``words``, _BITS): the word nearest to ``soft``, then those whose path leaves the
+def _likeliest(soft: NDArray[np.float64], words: int) -> Iterator[NDArray[np.uint8]]:
+    """At most ``words`` of (_BITS,): the one nearest to ``soft``, then those whose path leaves the
     nearest one's once, the likelier first.
 
     State: the last _MEMORY bits, the newest on top. States n and n + _HALF have the same two
     predecessors, 2n and 2n + 1.
     """
     branches = soft.reshape(_BITS, -1).astype(np.float32) @ _OUTPUTS.T
-    order = np.arange(-_OVERLAP, _BITS + _OVERLAP) % _BITS
-    metrics = np.zeros((len(order) + 1, _STATES), np.float32)
-    from_odd = np.empty((len(order), _STATES), np.bool_)
+    metrics, from_odd = _survivors(branches, kept=2)
+    last = int(metrics[len(_ORDER) % 2].argmax())
+    yield _bits(_path(from_odd, last))
+    if words == 1:
+        return
+    metrics, _ = _survivors(branches, kept=len(_ORDER) + 1)
+    new = _path(from_odd, last)[_OVERLAP + 1 :]
+    steps = np.arange(_OVERLAP, len(_ORDER))  # who leaves before changes no bit that counts
+    older = (new << 1) % _STATES
+    branch = branches[_ORDER[steps], new % _HALF] * np.where(new < _HALF, 1.0, -1.0)
+    loss = np.abs(metrics[steps, older] - metrics[steps, older + 1] + 2.0 * branch)
+    for leaves in steps[np.argsort(loss, kind="stable")[: words - 1]]:
+        yield _bits(_path(from_odd, last, leaves))
+
+
+def _survivors(branches: Signs, kept: int) -> tuple[Signs, NDArray[np.bool_]]:
+    """(kept, _STATES): the metric of each state before step i in row i modulo ``kept``; (steps,
+    _STATES): whether its survivor comes from the odd predecessor."""
+    metrics = np.empty((kept, _STATES), np.float32)
+    metrics[0] = 0.0
+    from_odd = np.empty((len(_ORDER), _STATES), np.bool_)
     even_path, odd_path = np.empty(_HALF, np.float32), np.empty(_HALF, np.float32)
-    for step, position in enumerate(order):
-        before, after, branch = metrics[step], metrics[step + 1], branches[position]
+    for step, position in enumerate(_ORDER):
+        before, after = metrics[step % kept], metrics[(step + 1) % kept]
+        branch = branches[position]
         for new, sign in ((slice(None, _HALF), branch), (slice(_HALF, None), -branch)):
             np.add(before[0::2], sign, out=even_path)
             np.subtract(before[1::2], sign, out=odd_path)
             np.greater(odd_path, even_path, out=from_odd[step, new])
             np.maximum(even_path, odd_path, out=after[new])
-    last = int(metrics[-1].argmax())
-    states = _traced(from_odd, last, np.full(1, -1))[0]
-    if words == 1:
-        return _bits(states)[None]
-    steps = np.arange(_OVERLAP, len(order))  # a path that leaves before changes no bit that counts
-    new = states[steps + 1]
-    older = (new << 1) % _STATES
-    branch = branches[order[steps], new % _HALF] * np.where(new < _HALF, 1.0, -1.0)
-    loss = np.abs(metrics[steps, older] - metrics[steps, older + 1] + 2.0 * branch)
-    leaves = steps[np.argsort(loss, kind="stable")[: words - 1]]
-    paths = _traced(from_odd, last, np.concatenate([[-1], leaves]))
-    return _bits(paths)
+    return metrics, from_odd
 
 
-def _traced(
-    from_odd: NDArray[np.bool_], last: int, leaves: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """(k, steps + 1): the states of the survivors that end in ``last``, where path i takes the
-    other predecessor at step ``leaves[i]`` (-1: never)."""
-    steps = len(from_odd)
-    states = np.empty((len(leaves), steps + 1), np.int64)
-    states[:, steps] = last
-    for step in range(steps - 1, -1, -1):
-        new = states[:, step + 1]
-        states[:, step] = (new << 1) % _STATES | (from_odd[step, new] ^ (leaves == step))
+def _path(from_odd: NDArray[np.bool_], last: int, leaves: int = -1) -> NDArray[np.int64]:
+    """(steps + 1,): the states of the survivor that ends in ``last``, but for the other predecessor
+    at the step ``leaves``."""
+    states = np.empty(len(from_odd) + 1, np.int64)
+    states[-1] = state = last
+    for step in range(len(from_odd) - 1, -1, -1):
+        state = (state << 1) % _STATES | int(from_odd[step, state]) ^ (step == leaves)
+        states[step] = state
     return states
 
 
 def _bits(states: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(..., _BITS) that a path's states took in, without the overlaps."""
-    taken = states[..., _OVERLAP + 1 : _OVERLAP + 1 + _BITS] >> (_MEMORY - 1)
+    """(_BITS,) that a path's states took in, without the overlaps."""
+    taken = states[_OVERLAP + 1 : _OVERLAP + 1 + _BITS] >> (_MEMORY - 1)
     return taken.astype(np.uint8)

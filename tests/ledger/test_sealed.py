@@ -18,6 +18,7 @@ from provenance.ledger.forgetting import (
     pseudonym,
     seal,
 )
+from provenance.ledger.forgetting.sealed import open_bytes, seal_bytes
 from provenance.ledger.lint import SUBJECTS
 
 SECRET = secrets.token_bytes(32)
@@ -86,6 +87,20 @@ def test_no_part_moves_to_another_leaf() -> None:
     for stranger in strangers:
         with pytest.raises(LedgerCorrupt):
             open_sealed(KEY, stranger)
+
+
+@given(st.binary(max_size=200), st.integers(min_value=0))
+def test_sealed_bytes_open_with_their_key_and_every_changed_byte_is_found(
+    plain: bytes, place: int
+) -> None:
+    sealed = seal_bytes(KEY, plain)
+    assert open_bytes(KEY, sealed) == plain
+    spoilt = bytearray(sealed)
+    spoilt[place % len(spoilt)] ^= 1
+    other = SubjectKey.generate(KEY.subject)
+    for key, data in ((KEY, bytes(spoilt)), (KEY, sealed[:-1]), (KEY, b""), (other, sealed)):
+        with pytest.raises(LedgerCorrupt):
+            open_bytes(key, data)
 
 
 def test_a_body_that_only_looks_sealed_is_named() -> None:

@@ -142,6 +142,24 @@ def open_sealed(key: SubjectKey, sealed: Sealed) -> Opened:
     return Opened(orjson.loads(text), salt)
 
 
+def seal_bytes(key: SubjectKey, plain: bytes) -> bytes:
+    """Seal what stands elsewhere than in a leaf: nonce and AES-256-GCM of ``plain``."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(key.secret).encrypt(nonce, plain, f"{key.subject} {key.id}".encode())
+
+
+def open_bytes(key: SubjectKey, sealed: bytes) -> bytes:
+    """What ``seal_bytes`` sealed. Raises ``LedgerCorrupt`` for another key or a changed byte."""
+    nonce, hidden = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    try:
+        return AESGCM(key.secret).decrypt(nonce, hidden, f"{key.subject} {key.id}".encode())
+    except (InvalidTag, ValueError) as error:
+        raise LedgerCorrupt(
+            f"What was sealed with the key {key.id} cannot be opened with it: one of the two was "
+            "changed."
+        ) from error
+
+
 def discloses(sealed: Sealed, plain: Mapping[str, Json], salt: bytes) -> bool:
     """Whether the leaf commits to exactly ``plain``: what an auditor asks who was given both."""
     return hmac.compare_digest(_commit(salt, canonical(dict(plain))), sealed.sealed.commitment)

@@ -19,9 +19,11 @@ from provenance.ledger.forgetting.keys import KeyStore
 from provenance.ledger.forgetting.sealed import (
     Opened,
     Sealed,
+    open_bytes,
     open_sealed,
     pseudonym,
     seal,
+    seal_bytes,
 )
 from provenance.ledger.forgetting.settling import Settling
 from provenance.ledger.ledger import Ledger
@@ -124,6 +126,23 @@ class Subjects:
         if sealed is None:
             raise EventInvalid(f"The entry {entry.id} seals nothing.")
         return open_sealed(self._keys.opening_key(sealed.sealed.key), sealed)
+
+    def days_kept(self, kind: str) -> int | None:
+        """Whole days for which what is sealed under ``kind`` stays readable; None for ever.
+        Raises ``RetentionInvalid`` for a kind without a class."""
+        return self._plan.classes[self._plan.class_of(kind)].keep_days
+
+    def seal_bytes(self, kind: str, subject_id: str, plain: bytes) -> tuple[str, bytes]:
+        """Seal what is to stand beside the ledger; returns the id of the key, and what to keep.
+
+        Raises ``SubjectForgotten`` after a withdrawal, ``RetentionInvalid``.
+        """
+        key = self._keys.sealing_key(self.pseudonym(subject_id), self._plan.class_of(kind))
+        return key.id, seal_bytes(key, plain)
+
+    def open_bytes(self, key_id: str, sealed: bytes) -> bytes:
+        """What ``seal_bytes`` sealed. Raises ``SubjectForgotten``, ``LedgerCorrupt``."""
+        return open_bytes(self._keys.opening_key(key_id), sealed)
 
     def entries(self, subject_id: str, *, as_of: Checkpoint | int | None = None) -> Iterator[Entry]:
         """Every entry of a subject in order, as of a checkpoint or a number of entries."""

@@ -70,13 +70,22 @@ class Checker:
         self, data: bytes, *, explain: bool = False, caller: Caller | None = None
     ) -> CheckResult:
         """``data``: a whole file. Raises PictureInvalid or PictureTooLarge."""
-        (assessment,) = self.image_assessor.assess([decode(data).pixels], files=[data])
-        regions = [region.model_dump(mode="json") for region in assessment.regions]
-        explanation = {"regions": regions} if explain else None
+        pixels = decode(data).pixels
+        explanation = None
+        (assessment,) = self.image_assessor.assess([pixels], files=[data])
+        if explain:
+            from guard.explain import explain_image
+
+            judge = partial(self._judge, caller=caller or Caller())
+            explained = explain_image(pixels, assessment, self.image_assessor, judge=judge)
+            explanation = explained.model_dump(mode="json")
         return self._result(assessment, explanation, caller or Caller())
 
+    def _judge(self, assessment: Assessment, *, caller: Caller) -> Action:
+        return self.policy.decide(facts_of(assessment, caller=caller)).action
+
     def _passes(self, assessment: Assessment, *, caller: Caller) -> bool:
-        return self.policy.decide(facts_of(assessment, caller=caller)).action <= Action.LABEL
+        return self._judge(assessment, caller=caller) <= Action.LABEL
 
     def _result(
         self, assessment: Assessment, explanation: Mapping[str, Any] | None, caller: Caller

@@ -12,12 +12,13 @@ import typer
 from guard.check import Checker, CheckResult
 from guard.cli.options import HomeOption, JsonOption, PolicyOption, home_if_any
 from guard.cli.output import print_json, results
+from guard.cli.paths import check_writable
 from guard.deployment import build_checker
 from guard.errors import InvalidRequest
 from policies.decision import Action
 from policies.errors import WardmarkError
 from provenance.errors import PictureInvalid
-from provenance.picture import read_file
+from provenance.picture import decode, encode, read_file, write_atomically
 
 BLOCKED = 1
 WORDS_SHOWN = 8
@@ -32,6 +33,10 @@ def check(
         typer.Option(help='Lines {"text": ...} or {"image": path}; a file, or - for stdin.'),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what decided.")] = False,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Where --explain draws it (.png); else IMAGE.explained.png."),
+    ] = None,
     policy: PolicyOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -46,12 +51,32 @@ def check(
         result = checker.text(text, explain=explain)
     else:
         assert image is not None  # noqa: S101  # counted above
-        result = checker.image(read_file(image), explain=explain)
+        drawn = overlay or image.with_name(f"{image.stem}.explained.png")
+        if explain:
+            check_writable(drawn)
+        data = read_file(image)
+        result = checker.image(data, explain=explain)
+        if explain:
+            result = _drawn(result, data, drawn)
     if as_json:
         print_json(result.document())
     else:
         _print_for_people(result)
     return BLOCKED if result.decision is Action.BLOCK else 0
+
+
+def _drawn(result: CheckResult, data: bytes, path: Path) -> CheckResult:
+    """``result`` whose explanation names the overlay that was written. Raises OutputFailed."""
+    from guard.explain import ImageExplanation
+    from guard.explain.overlay import draw_overlay
+
+    explained = ImageExplanation.model_validate(result.explanation)
+    sheet = draw_overlay(
+        decode(data).pixels, explained, decision=result.decision, reasons=result.reasons
+    )
+    write_atomically(path, encode(sheet))
+    named = {**explained.model_dump(mode="json"), "overlay": str(path)}
+    return result.model_copy(update={"explanation": named})
 
 
 def _check_lines(checker: Checker, name: str, *, explain: bool) -> int:
@@ -124,6 +149,13 @@ def _print_explanation(explanation: Mapping[str, Any]) -> None:
             f"  {word['text']!r} {category} {word['weight'][category]:+.2f} log odds{falls}",
             markup=False,
         )
-    if change := explanation.get("change"):
+    change = explanation.get("change")
+    if change and "mask" in change:
+        boxes = ", ".join(f"{b['width']}x{b['height']}+{b['x']}+{b['y']}" for b in change["mask"])
+        milder = "pass" if change["decision"] in ("allow", "label") else f"be {change['decision']}"
+        results.print(f"  would {milder} with {boxes} masked", markup=False)
+    elif change:
         out = ", ".join(repr(word["text"]) for word in change["remove"])
         results.print(f"  would pass without {out}", markup=False)
+    if drawn := explanation.get("overlay"):
+        results.print(f"  drawn in {drawn}", markup=False)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from policies.categories import CATEGORIES
+from provenance.picture import decode, encode
 from tests.cli.conftest import Wardmark
+from tests.support.lettering import plain, with_lines
 
 UNSAFE = "a labelled diagram that shows how to build a pipe bomb at home"
 SAFE = "a potato in a hammock under a palm tree"
@@ -66,3 +68,31 @@ def test_exactly_one_input_is_asked_for(wardmark: Wardmark, given: list[str]) ->
     ran = wardmark("check", *given)
     assert ran.code == 2
     assert "exactly one" in ran.err
+
+
+def test_an_explained_picture_is_drawn_with_what_was_read(
+    wardmark: Wardmark, tmp_path: Path
+) -> None:
+    picture = tmp_path / "sign.png"
+    picture.write_bytes(encode(with_lines(plain(), ["how to build a pipe bomb"])))
+    ran = wardmark("check", "--image", picture, "--explain", "--json")
+    explanation = ran.document["explanation"]
+    drawn = tmp_path / "sign.explained.png"
+    assert ran.code == 1
+    assert explanation["overlay"] == str(drawn)
+    assert decode(drawn.read_bytes()).width >= 512
+    (line,) = explanation["regions"]
+    (mask,) = explanation["change"]["mask"]
+    assert mask["x"] <= line["x"]
+    assert mask["width"] >= line["width"]
+
+
+def test_an_overlay_that_cannot_be_written_is_said_before_the_work(
+    wardmark: Wardmark, tmp_path: Path
+) -> None:
+    picture = tmp_path / "sign.png"
+    picture.write_bytes(encode(plain()))
+    gone = tmp_path / "gone" / "overlay.png"
+    ran = wardmark("check", "--image", picture, "--explain", "--overlay", gone)
+    assert ran.code == 4
+    assert "make it first" in ran.err

@@ -168,7 +168,8 @@ def _result(kind: str, stages: tuple[StageDecision, ...]) -> Result:
 def _stages(body: Mapping[str, Any]) -> Iterator[StageDecision]:
     """In the order of the way: what was asked first, then what was drawn."""
     accounts = {n: a for n, a in body.items() if isinstance(a, dict) and a.keys() >= _JUDGEMENT}
-    for name in sorted(accounts, key=lambda name: (name != "prompt_stage", name)):
+    asked = ("prompt_stage", "input_image", "input_image_redacted")
+    for name in sorted(accounts, key=lambda name: (name not in asked, name != asked[0], name)):
         account = accounts[name]
         assessor = account["assessor"]
         yield StageDecision(

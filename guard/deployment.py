@@ -8,6 +8,7 @@ from guard.pipeline import Pipeline, Provenance
 from policies.candidate import Candidate
 from policies.load import load_policy
 from provenance.home import Home, Settings
+from provenance.keys import load_trust
 
 DEFAULT_POLICY = "default"
 
@@ -30,6 +31,7 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
             ledger=home.ledger,
             settings=home.settings,
             stamper=home.stamper,
+            trust=load_trust(home.keys_folder),
         ),
         commitment_key=home.commitment_key,
         candidate=load_candidate(home.settings),

@@ -1,8 +1,8 @@
 """What would this policy have decided on what was asked before? From the ledger, changing nothing.
 
-Each judgement on record (a prompt, a picture, a picture after redaction) is put to the policy anew,
-on the very facts of then. What cannot be known is counted and said: judgements recorded without
-their facts, and prompts that would pass now whose pictures were never drawn.
+Each judgement on record (a prompt, a picture that was sent in, one that was drawn, one after
+redaction) is put to the policy anew, on the very facts of then. What cannot be known is counted and
+said: judgements recorded without their facts, and what would pass now and was never drawn.
 """
 
 import heapq
@@ -24,6 +24,8 @@ from provenance.ledger import Entry, Ledger
 KINDS = ("delivery", "refusal")
 PARTS: Mapping[str, Stage] = {
     "prompt_stage": "prompt",
+    "input_image": "image",
+    "input_image_redacted": "image",
     "image": "image",
     "image_redacted": "image",
 }
@@ -32,7 +34,10 @@ PARTS: Mapping[str, Stage] = {
 MAX_EXAMPLES = 1_000  # differences that a report names; all are counted
 _REMEMBERED = 100_000  # decisions whose prompt was counted; pictures of one stand close together
 
-Part = Literal["prompt_stage", "image", "image_redacted"]
+Part = Literal["prompt_stage", "input_image", "input_image_redacted", "image", "image_redacted"]
+ASKED: frozenset[Part] = frozenset({"prompt_stage", "input_image", "input_image_redacted"})
+"""Judged once for all the pictures of a request, before any was drawn."""
+
 Progress = Callable[[int, int], None]
 """Called with how far in the ledger it is, and how many entries the ledger has."""
 
@@ -122,8 +127,9 @@ class ReplayReport(Frozen):
 
 
 def judgements(ledger: Ledger, since: datetime) -> Iterator[Judged]:
-    """Every judgement recorded since, in the ledger's order; a prompt once for all its pictures."""
-    counted: OrderedDict[str, None] = OrderedDict()
+    """Every judgement recorded since, in the ledger's order; what was asked once for all its
+    pictures."""
+    counted: OrderedDict[tuple[str, str], None] = OrderedDict()
     by_kind = [ledger.entries(kind=kind, since=since) for kind in KINDS]
     for entry in heapq.merge(*by_kind, key=lambda one: one.index):
         body: Mapping[str, Any] = entry.body
@@ -131,10 +137,10 @@ def judgements(ledger: Ledger, since: datetime) -> Iterator[Judged]:
         for part in PARTS:
             if not isinstance(decision, str) or not isinstance(body.get(part), dict):
                 continue
-            if part == "prompt_stage":
-                if decision in counted:
+            if part in ASKED:
+                if (decision, part) in counted:
                     continue
-                counted[decision] = None
+                counted[decision, part] = None
                 if len(counted) > _REMEMBERED:
                     counted.popitem(last=False)
             yield _judged(entry, decision, part, body[part])
@@ -183,7 +189,7 @@ def _answer(policy: Policy, facts: Facts, part: Part) -> Answer | None:
         decision = policy.decide(facts)
     except FactMissing:
         return None
-    return Answer.of(after_redaction(decision) if part == "image_redacted" else decision)
+    return Answer.of(after_redaction(decision) if part.endswith("_redacted") else decision)
 
 
 def _more(one: Answer | None, other: Answer | None) -> tuple[str, ...]:
@@ -223,8 +229,9 @@ class _Tally:
             self._lost[rule] += 1
         if action is not before.action:
             self._transitions[judged.part, before.action, action] += 1
-        if judged.part == "prompt_stage" and before.action >= Action.REDACT:
-            self._never_drawn += action is not None and action < Action.REDACT
+        stopped_at = Action.REDACT if judged.part == "prompt_stage" else Action.REVIEW
+        if judged.part in ASKED and before.action >= stopped_at:
+            self._never_drawn += action is not None and action < stopped_at
         if len(self._differences) < MAX_EXAMPLES:
             self._differences.append(
                 Difference(

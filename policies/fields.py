@@ -57,7 +57,8 @@ FIELDS: dict[str, Field] = {
         Field(
             "core.domain",
             Kind.TEXT,
-            "open: anything may come out; closed: what it can draw is known",
+            "open: anything may come out, as of an edit of a picture from elsewhere; closed: what "
+            "it can draw is known",
             ("open", "closed"),
         ),
         Field("size.width", Kind.NUMBER, "width asked for, in pixels"),
@@ -65,6 +66,12 @@ FIELDS: dict[str, Field] = {
         Field("size.pixels", Kind.NUMBER, "width times height"),
         Field("count", Kind.NUMBER, "number of pictures asked for"),
         Field("asked.visible_label", Kind.FLAG, "the caller asked for a visible label"),
+        Field("asked.edit", Kind.FLAG, "a picture that the caller sent in is to be changed"),
+        Field(
+            "image.sent_in",
+            Kind.FLAG,
+            "the picture is the one that was sent in to be changed, not what was drawn",
+        ),
         Field("quota.left", Kind.NUMBER, "pictures that the caller may still have in this period"),
         Field("quota.share", Kind.NUMBER, "share of the period's quota that is used, 0 to 1"),
         Field("language", Kind.TEXT, "language of the prompt, ISO 639-1 code"),

@@ -2,12 +2,13 @@
 
 from guard.pipeline.pipeline import Outcome, Pipeline, Progress, Refusal
 from guard.pipeline.release import Draft, Provenance, Released, deliver, release
-from guard.pipeline.request import Caller, ImageRequest
+from guard.pipeline.request import Caller, Edit, ImageRequest
 from guard.pipeline.trail import Trail
 
 __all__ = [
     "Caller",
     "Draft",
+    "Edit",
     "ImageRequest",
     "Outcome",
     "Pipeline",

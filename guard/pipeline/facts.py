@@ -14,8 +14,10 @@ def facts_of(
     core: CoreInfo | None = None,
     asked: GenerationRequest | None = None,
     visible_label: bool | None = None,
+    sent_in: bool | None = None,
 ) -> Facts:
-    """Facts of one request at the stage that ``assessment`` speaks of.
+    """Facts of one request at the stage that ``assessment`` speaks of. ``sent_in``: whether it
+    speaks of a picture that the caller sent.
 
     What is not known is left out, so that a rule's ``on_missing`` decides about it.
     """
@@ -27,6 +29,7 @@ def facts_of(
         "caller.age_verified": caller.age_verified,
         "language": assessment.language,
         "asked.visible_label": visible_label,
+        "image.sent_in": sent_in,
     }
     if caller.quota is not None:
         known |= {"quota.left": caller.quota.left, "quota.share": caller.quota.share}
@@ -38,6 +41,7 @@ def facts_of(
             "size.height": asked.height,
             "size.pixels": asked.width * asked.height,
             "count": asked.count,
+            "asked.edit": asked.original is not None,
         }
     known |= assessment.fields
     return Facts(

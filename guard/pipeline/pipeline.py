@@ -3,47 +3,49 @@
     admit -> assess prompt -> decide -> generate -> assess image -> decide (redact)
           -> release -> deliver
 
+An edit enters by the same door: before anything is drawn, the picture that was sent in is read for
+where it comes from, assessed and decided on as what is drawn will be.
+
 Each arrow is one function that returns the value which the next one takes. Every step that ran
 leaves a receipt, and a request that ends early is recorded with the steps that did not run.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any
+from typing import Any, Literal
 
 from guard.assessment import Assessment, ImageAssessor, PromptAssessor
-from guard.errors import (
-    DecisionRefused,
-    PolicyRefused,
-    ReviewRequired,
-    SafetyUnavailable,
-)
-from guard.generation import Core, GenerationRequest
+from guard.errors import CoreFailed, DecisionRefused, SafetyUnavailable
+from guard.generation import Core, CoreInfo, GenerationRequest
+from guard.generation.core import Domain
 from guard.pipeline.account import Judgement, kept
 from guard.pipeline.admit import admit
-from guard.pipeline.entry_ids import refusal_id, stopped_id
+from guard.pipeline.ending import What, recorded_if_stopped, refuse
 from guard.pipeline.facts import facts_of
 from guard.pipeline.label import draw_label
 from guard.pipeline.observing import tell, timed
 from guard.pipeline.redact import redact
 from guard.pipeline.release import Draft, Provenance, Released, content_payload, release
 from guard.pipeline.request import ImageRequest
-from guard.pipeline.trail import DISCHARGES, Trail
+from guard.pipeline.sent_in import SentIn, fitted, open_sent
+from guard.pipeline.source import Source, read_source
+from guard.pipeline.trail import DISCHARGES, EDIT_STEPS, REQUIRED_STEPS, Trail
 from policies.candidate import Candidate
 from policies.categories import CATEGORIES
 from policies.decision import Action, Decision, Obligation
-from policies.errors import Refused, WardmarkError
+from policies.errors import WardmarkError
 from policies.policy import Policy
-from provenance.errors import ProvenanceUnavailable
-from provenance.ledger import Event
 from provenance.ledger.commitment import commitment
 from provenance.picture import Pixels
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of the step, and how much of how much is done."""
+
+STEPS_OF_AN_EDIT = (*REQUIRED_STEPS, *EDIT_STEPS)
+PARTS: Mapping[What, str] = {"prompt": "prompt_stage", "image": "image", "input": "input_image"}
+"""Where the judgements stand in the body of an entry."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request: pictures to deliver, and those that were refused."""
+    """What became of a request: pictures to deliver, and those that were refused. ``source``: the
+    picture that was sent in to be edited."""
 
     decision_id: str
     asked: GenerationRequest
@@ -64,6 +67,19 @@ class Outcome:
     prompt_decision: Decision
     released: tuple[Released, ...]
     refusals: tuple[Refusal, ...]
+    source: Source | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A picture as it was judged, and redacted where that was decided. ``accounts``: of the
+    judgements, by their part in the body of an entry."""
+
+    pixels: Pixels
+    seen: Assessment
+    decision: Decision
+    accounts: dict[str, Any]
+    trail: Trail
 
 
 @dataclass(frozen=True)
@@ -73,9 +89,17 @@ class _Case:
     decision_id: str
     request: ImageRequest
     asked: GenerationRequest
+    core: CoreInfo
     prompt: Judgement
     created_at: datetime
     work: str
+    source: Source | None = None
+    input: _Look | None = None
+
+    @property
+    def decided(self) -> tuple[Decision, ...]:
+        """What was decided before anything was drawn."""
+        return (self.prompt.decision, *((self.input.decision,) if self.input else ()))
 
 
 @dataclass(frozen=True)
@@ -102,14 +126,17 @@ class Pipeline:
                 f"policy {self.policy.ref.name} obliges to {', '.join(sorted(impossible))}, which"
                 " no part of this deployment does; choose another policy"
             )
-        covered = frozenset(CATEGORIES) & self.image_assessor.covers
-        unmet = self.policy.unmet_requirements(covered, self.core.info.domain)
-        if unmet:
+        if unmet := self._unmet(self.core.info.domain):
             raise SafetyUnavailable(
                 f"policy {self.policy.ref.name} needs pictures assessed for {', '.join(unmet)},"
                 f" core {self.core.info.name} is open, and no assessor covers them; supply one, or"
                 " choose a policy that does not require them"
             )
+
+    def _unmet(self, domain: Domain) -> tuple[str, ...]:
+        """What the policy requires to be assessed of a core of ``domain``, and nobody does."""
+        covered = frozenset(CATEGORIES) & self.image_assessor.covers
+        return self.policy.unmet_requirements(covered, domain)
 
     def run(
         self,
@@ -128,26 +155,40 @@ class Pipeline:
         picture was refused), Unavailable where a part is down, GenerationCancelled. All but
         InvalidRequest are in the ledger.
         """
-        asked = admit(request, self.core.info)
+        sent = open_sent(request.edit) if request.edit else None
+        asked = admit(request, self.core.info, sent)
         decision_id = f"dec_{token_hex(8)}"
-        trail = Trail().after("admit")
-        with self._recorded_if_stopped(decision_id, request) as at:
+        trail = (Trail(required=STEPS_OF_AN_EDIT) if sent else Trail()).after("admit")
+        ledger = self.provenance.ledger
+        tenant = kept("caller.tenant", request.caller.tenant, self.commitment_key)
+        with recorded_if_stopped(ledger, decision_id, tenant) as at:
+            core, source = self.core.info, None
+            if sent is not None:
+                at("read_input")
+                with timed("read_input"):
+                    source = read_source(sent, self.provenance)
+                trail = trail.after("read_input", source.receipt)
+                if not source.known:  # what comes of it may show what it shows
+                    core = core.model_copy(update={"domain": "open"})
+
             at("assess_prompt")
             with timed("assess_prompt"):
                 (assessment,) = self.prompt_assessor.assess([asked.prompt])
             trail = trail.after("assess_prompt", {"assessor": str(assessment.assessor)})
-            judged = self._judge(assessment, request, asked)
+            judged = self._judge(assessment, request, asked, core)
             decision = judged.decision
             trail = trail.after("decide_prompt", {"action": decision.action.value})
             now, name = datetime.now(UTC), work or decision_id
-            case = _Case(decision_id, request, asked, judged, now, name)
+            case = _Case(decision_id, request, asked, core, judged, now, name, source)
             if decision.action >= Action.REDACT:  # words cannot be pixelated: a person looks
                 account = self._account(case, None)
-                raise self._refuse(case, None, assessment, decision, trail, account)
+                raise refuse(ledger, account, "prompt", decision, trail)
+            if source is not None:
+                case, trail = self._pass_input(case, source.sent, trail, at)
 
             at("generate")
             with timed("generate"):
-                drawn = self._draw(asked, progress, cancelled)
+                drawn = self._draw(case.asked, progress, cancelled)
             trail = trail.after("generate", {"core": self.core.info.name})
 
             at("assess_image")
@@ -165,7 +206,15 @@ class Pipeline:
                     progress("check and sign", index + 1, len(drawn))
         if not released:
             raise refusals[0].error
-        return Outcome(decision_id, asked, assessment, decision, tuple(released), tuple(refusals))
+        return Outcome(
+            decision_id,
+            case.asked,
+            assessment,
+            decision,
+            tuple(released),
+            tuple(refusals),
+            source,
+        )
 
     def _draw(
         self,
@@ -185,7 +234,14 @@ class Pipeline:
                     whole = steps * -(-asked.count // self.core.info.max_batch)
                     progress("generate", step + steps * (done // self.core.info.max_batch), whole)
 
-            drawn += self.core.generate(part, progress=report, cancelled=cancelled)
+            try:
+                drawn += self.core.generate(part, progress=report, cancelled=cancelled)
+            except WardmarkError:
+                raise
+            except Exception as error:  # whatever a core dies of, nothing is delivered
+                raise CoreFailed(
+                    f"{self.core.info.name} broke while drawing ({type(error).__name__}); try again"
+                ) from error
         return drawn
 
     def _pass_picture(
@@ -200,31 +256,15 @@ class Pipeline:
         """From one drawn picture to a released file. Raises DecisionRefused."""
         at("decide_image")
         trail = trail.after("assess_image", {"assessor": str(seen.assessor)})
-        judged = self._judge(seen, case.request, case.asked)
-        decision = judged.decision
-        trail = trail.after("decide_image", {"action": decision.action.value})
-        account = self._account(case, case.asked.seed + index)
-        account["image"] = self._account_of(case, judged)
-        if decision.action is Action.REDACT:
-            objected = [region for region in seen.regions if region.category is not None]
-            pixels = redact(pixels, objected)
-            trail = trail.after("redact", {"regions": len(objected)})
-            with timed("assess_image"):
-                (seen,) = self.image_assessor.assess([pixels])
-            judged = self._judge(seen, case.request, case.asked)
-            again = after_redaction(judged.decision)
-            account["image_redacted"] = self._account_of(case, judged._replace(decision=again))
-            decision = again.model_copy(
-                update={
-                    "obligations": again.obligations | decision.obligations,
-                    "reasons": (*decision.reasons, *again.reasons),
-                }
-            )
+        look = self._look(case, "image", pixels, seen, trail)
+        account = self._account(case, case.asked.seed + index) | look.accounts
+        decision, pixels, trail = look.decision, look.pixels, look.trail
         if decision.action >= Action.REVIEW:
-            raise self._refuse(case, index, seen, decision, trail, account)
+            raise refuse(self.provenance.ledger, account, "image", decision, trail, index=index)
 
-        obligations = case.prompt.decision.obligations | decision.obligations
-        if Action.LABEL in (case.prompt.decision.action, decision.action):
+        decided = (*case.decided, decision)
+        obligations = frozenset[Obligation]().union(*(each.obligations for each in decided))
+        if Action.LABEL in (each.action for each in decided):
             obligations |= {Obligation.VISIBLE_LABEL}
         if Obligation.VISIBLE_LABEL in obligations:
             pixels = draw_label(pixels)
@@ -240,20 +280,89 @@ class Pipeline:
             created_at=case.created_at,
             account=account,
             payload=content_payload(self.commitment_key, case.work, index),
+            ingredients=(case.source.ingredient,) if case.source else (),
         )
         return release(draft, trail, self.provenance)
 
+    def _pass_input(
+        self, case: _Case, sent: SentIn, trail: Trail, at: Callable[[str], None]
+    ) -> tuple[_Case, Trail]:
+        """Look at the picture that was sent in. Raises DecisionRefused, and SafetyUnavailable where
+        the policy demands to know what it shows and nobody can tell."""
+        at("assess_input")
+        with timed("assess_input"):
+            (seen,) = self.image_assessor.assess([sent.pixels], files=[sent.data])
+        trail = trail.after("assess_input", {"assessor": str(seen.assessor)})
+        at("decide_input")
+        look = self._look(case, "input", sent.pixels, seen, trail)
+        case = replace(case, input=look)
+        if look.decision.action >= Action.REVIEW:
+            account = self._account(case, None)
+            raise refuse(self.provenance.ledger, account, "input", look.decision, look.trail)
+        if unmet := self._unmet(case.core.domain):
+            raise SafetyUnavailable(
+                f"policy {self.policy.ref.name} needs pictures assessed for {', '.join(unmet)},"
+                " this one comes from elsewhere, and no assessor covers them; edit a picture as it"
+                " was delivered here, or supply an assessor"
+            )
+        original = case.asked.original
+        if look.pixels is not sent.pixels and original is not None:
+            redacted = sent.showing(look.pixels)
+            size = (case.asked.width, case.asked.height)
+            update = {"original": fitted(redacted, *size, original.strength)}
+            case = replace(case, asked=case.asked.model_copy(update=update))
+        return case, look.trail
+
+    def _look(
+        self,
+        case: _Case,
+        what: Literal["image", "input"],
+        pixels: Pixels,
+        seen: Assessment,
+        trail: Trail,
+    ) -> _Look:
+        """Decide on a picture, redact it where that is the decision, and decide again."""
+        part = PARTS[what]
+        judged = self._judge(seen, case.request, case.asked, case.core, what)
+        decision = judged.decision
+        trail = trail.after(f"decide_{what}", {"action": decision.action.value})
+        accounts = {part: self._account_of(case, judged)}
+        if decision.action is Action.REDACT:
+            objected = [region for region in seen.regions if region.category is not None]
+            pixels = redact(pixels, objected)
+            step = "redact" if what == "image" else "redact_input"
+            trail = trail.after(step, {"regions": len(objected)})
+            with timed(f"assess_{what}"):
+                (seen,) = self.image_assessor.assess([pixels])
+            judged = self._judge(seen, case.request, case.asked, case.core, what)
+            again = after_redaction(judged.decision)
+            judged = judged._replace(decision=again)
+            accounts[f"{part}_redacted"] = self._account_of(case, judged)
+            decision = again.model_copy(
+                update={
+                    "obligations": again.obligations | decision.obligations,
+                    "reasons": (*decision.reasons, *again.reasons),
+                }
+            )
+        return _Look(pixels, seen, decision, accounts, trail)
+
     def _judge(
-        self, assessment: Assessment, request: ImageRequest, asked: GenerationRequest
+        self,
+        assessment: Assessment,
+        request: ImageRequest,
+        asked: GenerationRequest,
+        core: CoreInfo,
+        what: What = "prompt",
     ) -> Judgement:
         facts = facts_of(
             assessment,
             caller=request.caller,
-            core=self.core.info,
+            core=core,
             asked=asked,
             visible_label=request.visible_label,
+            sent_in=None if what == "prompt" else what == "input",
         )
-        with timed(f"decide_{assessment.subject}"):
+        with timed(f"decide_{what}"):
             decision = self.policy.decide(facts)
         tell(assessment, decision)
         return Judgement(assessment, facts, decision)
@@ -263,62 +372,18 @@ class Pipeline:
 
     def _account(self, case: _Case, seed: int | None) -> dict[str, Any]:
         """What the ledger is told of any request: identifiers and reasons, never the prompt."""
-        return {
+        account: dict[str, Any] = {
             "decision_id": case.decision_id,
             "prompt_commitment": commitment(self.commitment_key, case.asked.prompt),
             "prompt_stage": self._account_of(case, case.prompt),
             "seed": seed,
             "steps_asked": case.asked.steps,
         }
-
-    def _refuse(
-        self,
-        case: _Case,
-        index: int | None,
-        assessment: Assessment,
-        decision: Decision,
-        trail: Trail,
-        account: dict[str, Any],
-    ) -> DecisionRefused:
-        """Record a refusal of picture ``index``, or of what was asked; returns the error to raise.
-        Raises LedgerUnavailable."""
-        body = account | {
-            "stage": assessment.subject,
-            "steps": {"ran": list(trail.ran), "not_run": list(trail.not_run)},
-        }
-        with timed("ledger"):
-            event = Event("refusal", body, refusal_id(case.decision_id, index))
-            self.provenance.ledger.append([event])
-        kind = PolicyRefused if decision.action is Action.BLOCK else ReviewRequired
-        return kind(
-            refusal_message(decision, assessment.subject, case.decision_id),
-            decision,
-            case.decision_id,
-        )
-
-    @contextmanager
-    def _recorded_if_stopped(
-        self, decision_id: str, request: ImageRequest
-    ) -> Iterator[Callable[[str], None]]:
-        """Record where a request ended that ended neither delivered nor refused."""
-        step = "admit"
-
-        def at(name: str) -> None:
-            nonlocal step
-            step = name
-
-        try:
-            yield at
-        except Refused:
-            raise  # recorded as a refusal
-        except (WardmarkError, KeyboardInterrupt) as stop:
-            code = stop.code if isinstance(stop, WardmarkError) else "cancelled"
-            tenant = kept("caller.tenant", request.caller.tenant, self.commitment_key)
-            body = {"decision_id": decision_id, "stopped_at": step, "code": code, "tenant": tenant}
-            # Where the ledger itself is down, the first error is the one to tell.
-            with suppress(ProvenanceUnavailable):
-                self.provenance.ledger.append([Event("stopped", body, stopped_id(decision_id))])
-            raise
+        if case.source is not None:
+            account["source"] = case.source.account(self.commitment_key)
+        if case.asked.original is not None:
+            account["strength_asked"] = case.asked.original.strength
+        return account | (case.input.accounts if case.input else {})
 
 
 def after_redaction(decision: Decision) -> Decision:
@@ -329,12 +394,3 @@ def after_redaction(decision: Decision) -> Decision:
     if decision.action < Action.REDACT:
         return decision
     return decision.model_copy(update={"action": max(decision.action, Action.REVIEW)})
-
-
-def refusal_message(decision: Decision, subject: str, decision_id: str) -> str:
-    """One sentence for each strictest reason, and what to quote."""
-    worst = [reason for reason in decision.reasons if reason.action is decision.action]
-    said = "; ".join(dict.fromkeys(reason.message for reason in worst))
-    what = "prompt" if subject == "prompt" else "picture"
-    verb = "was refused" if decision.action is Action.BLOCK else "is held for review"
-    return f"the {what} {verb}: {said} (decision {decision_id})"

@@ -22,6 +22,7 @@ from provenance.credential import (
     Attachments,
     Claims,
     DataSet,
+    DigitalSourceType,
     Ingredient,
     SoftBinding,
     SoftwareAgent,
@@ -33,6 +34,7 @@ from provenance.errors import WatermarkFailed
 from provenance.fingerprint import Fingerprint, fingerprint
 from provenance.home import Settings
 from provenance.keys import Signer
+from provenance.keys.trust import TrustAnchors
 from provenance.ledger import Entry, Event, Ledger
 from provenance.ledger.bundle import Bundle
 from provenance.ledger.event import Json, canonical
@@ -41,18 +43,21 @@ from provenance.record import CONTENT_ID_BYTES, Record
 from provenance.watermark import Scheme
 
 ENCODE_QUALITY = 95  # JPEG and WebP; the mark is read back after encoding
+NOBODY = TrustAnchors()
 DECISION = "decision"  # kind of the entry that a credential proves
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """The parts that mark, sign and record. ``stamper``: who says when it was signed, if anyone."""
+    """The parts that mark, sign and record. ``stamper``: who says when it was signed, if anyone.
+    ``trust``: who may vouch for the credentials of pictures that are sent in."""
 
     scheme: Scheme
     signer: Signer
     ledger: Ledger
     settings: Settings
     stamper: Stamper | None = None
+    trust: TrustAnchors = NOBODY
 
 
 @dataclass(frozen=True)
@@ -179,9 +184,7 @@ def deliver(released: Released) -> bytes:
     return released.data
 
 
-def _record_decision(
-    draft: Draft, content_id: str, print_: Fingerprint, ledger: Ledger
-) -> Entry:
+def _record_decision(draft: Draft, content_id: str, print_: Fingerprint, ledger: Ledger) -> Entry:
     """Bind the decision to the picture before it is signed. The reasons themselves, under their
     hash here, stand in the entry of the delivery."""
     body: dict[str, Json] = {
@@ -212,7 +215,10 @@ def _read_back(data: bytes, payload: bytes, scheme: Scheme) -> None:
 def _claims(draft: Draft, payload: bytes, parts: Provenance) -> Claims:
     marked = Obligation.WATERMARK in draft.obligations
     settings, core = parts.settings, draft.core
+    edited = bool(draft.ingredients)
     return Claims(
+        title="Edited image" if edited else "Generated image",
+        digital_source_type=DigitalSourceType.EDITED if edited else DigitalSourceType.GENERATED,
         content_id=payload.hex(),
         created_at=draft.created_at,
         agent=SoftwareAgent(

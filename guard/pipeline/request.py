@@ -26,12 +26,23 @@ class Caller(Frozen):
     quota: Quota | None = None
 
 
+class Edit(Frozen):
+    """A picture to change, as files. ``strength``: 0 to 1, how much; ``None`` leaves it to the
+    core. ``mask``: what may change of the picture, which has its size: where it is transparent, or
+    light in one without transparency. Without a mask, the transparent part of ``image`` may change,
+    else the whole."""
+
+    image: bytes = Field(repr=False)
+    mask: bytes | None = Field(default=None, repr=False)
+    strength: float | None = None
+
+
 class ImageRequest(Frozen):
     """A request as it came in; ``None`` leaves a setting to the core.
 
     ``width`` and ``height`` in pixels. ``negative_prompt`` says what must not be drawn; it is
     passed on and not assessed, the picture that comes of it is. ``visible_label``: the caller asks
-    that the picture show what it is.
+    that the picture show what it is. ``edit``: change a picture instead of drawing a new one.
     """
 
     prompt: str
@@ -44,3 +55,4 @@ class ImageRequest(Frozen):
     format: Format = "png"
     visible_label: bool = False
     caller: Caller = Caller()
+    edit: Edit | None = None

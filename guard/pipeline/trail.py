@@ -1,7 +1,7 @@
 """The steps of one picture's way, and the receipts that show which of them ran. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from guard.errors import ObligationUnmet
@@ -20,7 +20,10 @@ REQUIRED_STEPS = (
 )
 """No picture leaves without a receipt of each, whatever the policy says."""
 
-OPTIONAL_STEPS = ("redact", "label", "watermark", "credential", "ledger")
+EDIT_STEPS = ("read_input", "assess_input", "decide_input")
+"""An edit needs these too: what was sent in is looked at like what was drawn."""
+
+OPTIONAL_STEPS = ("redact_input", "redact", "label", "watermark", "credential", "ledger")
 """These run where a decision or an obligation asks for them."""
 
 DISCHARGES = {
@@ -34,9 +37,10 @@ DISCHARGES = {
 
 @dataclass(frozen=True)
 class Trail:
-    """The receipts so far, oldest first."""
+    """The receipts so far, oldest first. ``required``: the steps that must have theirs."""
 
     receipts: tuple[Receipt, ...] = ()
+    required: tuple[str, ...] = REQUIRED_STEPS
 
     def after(self, step: str, detail: Mapping[str, Scalar] | None = None) -> "Trail":
         """This trail with a receipt for ``step``, which has just run."""
@@ -47,7 +51,7 @@ class Trail:
             finished_at=datetime.now(UTC),
             detail=detail or {},
         )
-        return Trail((*self.receipts, receipt))
+        return replace(self, receipts=(*self.receipts, receipt))
 
     @property
     def ran(self) -> tuple[str, ...]:
@@ -55,11 +59,11 @@ class Trail:
 
     @property
     def not_run(self) -> tuple[str, ...]:
-        return tuple(step for step in (*REQUIRED_STEPS, *OPTIONAL_STEPS) if step not in self.ran)
+        return tuple(step for step in (*self.required, *OPTIONAL_STEPS) if step not in self.ran)
 
     def require(self, obligations: Iterable[Obligation]) -> None:
         """Raise ObligationUnmet unless every required step and obligation has its receipt."""
-        missing = [f"step {step}" for step in REQUIRED_STEPS if step not in self.ran]
+        missing = [f"step {step}" for step in self.required if step not in self.ran]
         discharged = {receipt.obligation for receipt in self.receipts}
         missing += [f"obligation {due}" for due in sorted(obligations) if due not in discharged]
         if missing:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from guard.errors import ObligationUnmet
 from guard.pipeline.release import Released, deliver
-from guard.pipeline.trail import DISCHARGES, OPTIONAL_STEPS, REQUIRED_STEPS, Trail
+from guard.pipeline.trail import DISCHARGES, EDIT_STEPS, OPTIONAL_STEPS, REQUIRED_STEPS, Trail
 from policies.decision import Obligation
 
 WHOLE = (*REQUIRED_STEPS, *OPTIONAL_STEPS)
@@ -36,6 +36,18 @@ def test_a_missing_receipt_of_any_obligation_stops_delivery(obligation: Obligati
 def test_a_missing_receipt_of_any_required_step_stops_delivery(skipped: str) -> None:
     with pytest.raises(ObligationUnmet, match=skipped):
         deliver(released(trail_of(*(step for step in WHOLE if step != skipped))))
+
+
+@pytest.mark.parametrize("skipped", EDIT_STEPS)
+def test_an_edit_is_not_delivered_where_what_was_sent_in_was_not_looked_at(skipped: str) -> None:
+    steps = (*REQUIRED_STEPS, *EDIT_STEPS)
+    trail = Trail(required=steps)
+    for step in steps:
+        trail = trail if step == skipped else trail.after(step)
+    assert skipped in trail.not_run
+    with pytest.raises(ObligationUnmet, match=skipped):
+        deliver(released(trail))
+    assert deliver(released(trail.after(skipped))) == b"picture"
 
 
 def test_a_whole_trail_is_delivered() -> None:

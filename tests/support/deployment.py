@@ -12,6 +12,7 @@ from guard.pipeline import Pipeline, Provenance
 from policies.load import load_policy
 from policies.policy import Policy
 from provenance.home import Home
+from provenance.keys import load_trust
 from provenance.watermark import load_scheme
 from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssessor
 from tests.support.core import InMemoryCore
@@ -52,6 +53,7 @@ def pipeline_of(
             signer=home.signer,
             ledger=home.ledger,
             settings=home.settings,
+            trust=load_trust(home.keys_folder),
         ),
         commitment_key=home.commitment_key,
     )

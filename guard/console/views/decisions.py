@@ -16,6 +16,8 @@ SHOWN: Final = 50  # rows of a page
 MOST_LOOKED_AT: Final = 2_000  # entries that are looked through for those that match
 TITLES: Final = {
     "prompt": "The prompt",
+    "input_image": "The picture that was sent in",
+    "input_image_redacted": "The picture that was sent in, after redaction",
     "image": "The picture",
     "image_redacted": "The picture after redaction",
 }

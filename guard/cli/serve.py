@@ -1,7 +1,13 @@
-"""``wardmark serve``: the gateway."""
+"""``wardmark serve``: the gateway, in one process or several."""
 
-import ipaddress
-from typing import Annotated
+import os
+import socket
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,12 +17,39 @@ from guard.cli.output import say
 from guard.deployment import build_pipeline
 from guard.errors import InvalidRequest
 from guard.generation.core import EMBEDDED
+from policies.decision import Frozen
+from policies.errors import Unavailable, WardmarkError
+from policies.load import load_policy
+from provenance.home import Home
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+MAX_WORKERS = 256
+HANGS_AFTER = 10  # seconds in which a worker says nothing, before another takes its place
+_WORKER = "WARDMARK_WORKER"  # the environment in which a worker finds what it is to serve
+
+
+class Served(Frozen):
+    """What each process serves."""
+
+    home: Path
+    core: str
+    policy: str | None
+    fetch_urls: bool
+    exposed: bool
 
 
 def serve(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on; loopback only.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond this machine, callers need keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 8000,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, max=MAX_WORKERS, help="Processes; each loads its own core and guards."),
+    ] = 1,
     core: Annotated[
         str, typer.Option(help="'scenes', or a diffusers checkpoint directory.")
     ] = EMBEDDED,
@@ -27,31 +60,96 @@ def serve(
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Serve the OpenAI-compatible API on this machine."""
-    if not _is_loopback(host):
-        raise InvalidRequest(
-            f"{host} is not a loopback address; callers are not authenticated yet, so put a"
-            " reverse proxy that does it in front of 127.0.0.1"
-        )
-    import uvicorn
+    """Serve the OpenAI-compatible API."""
+    from guard.gateway.callers import check_exposure
 
+    opened = open_home(context, home)
+    served = Served(
+        home=opened.path.absolute(),
+        core=core,
+        policy=policy,
+        fetch_urls=fetch_urls,
+        exposed=check_exposure(host, opened),
+    )
+    load_policy(policy or opened.settings.policy)  # what is wrong with it is said before all else
+    with _listen(host, port) as listening:
+        _serve(served, opened, host, workers, listening)
+
+
+def _serve(
+    served: Served, home: Home, host: str, workers: int, listening: socket.socket
+) -> None:
+    import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
+    from uvicorn.supervisors import Multiprocess
+
+    named = f"[{host}]" if ":" in host else host
+    at = f"http://{named}:{listening.getsockname()[1]}"
+    app = "guard.cli.serve:worker" if workers > 1 else _app(served, home)
+    config = uvicorn.Config(
+        app,
+        factory=workers > 1,
+        workers=workers,
+        log_level="warning",
+        timeout_graceful_shutdown=ceil(home.settings.work.grace),
+        timeout_worker_healthcheck=HANGS_AFTER,
+    )
+    say(f"serving on {at}  (API under /v1, description under /docs)")
+    say(f"verification for people: {at}/verify")
+    with suppress(KeyboardInterrupt):  # how a person ends it
+        if workers == 1:
+            uvicorn.Server(config).run(sockets=[listening])
+            return
+        home.ledger.close()
+        os.environ[_WORKER] = served.model_dump_json()
+        supervisor = Multiprocess(config, sockets=[listening])
+        supervisor.run()
+        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+            _app(served, home)  # which says what is wrong
+            raise Unavailable("a worker could not start, though all its parts can be used")
+
+
+def worker() -> "FastAPI":
+    """The application of one worker: what uvicorn starts in each process."""
+    from uvicorn.config import STARTUP_FAILURE
+
+    served = Served.model_validate_json(os.environ[_WORKER])
+    try:
+        return _app(served, Home.open(served.home))
+    except WardmarkError:  # told by the first process, which tries the same
+        sys.exit(STARTUP_FAILURE)
+
+
+def _app(served: Served, home: Home) -> "FastAPI":
     from guard.gateway import create_app
     from guard.gateway.policy_change import follow
+    from guard.generation.batching import BatchingCore
     from guard.policy_watch import PolicyWatch
     from provenance.fetch import Fetcher
 
-    opened = open_home(context, home)
-    pipeline = build_pipeline(opened, core=core, policy=policy)
-    app = create_app(opened, pipeline, fetcher=Fetcher() if fetch_urls else None)
-    watch = PolicyWatch(pipeline, policy or opened.settings.policy, opened.settings.candidate)
+    pipeline = build_pipeline(home, core=served.core, policy=served.policy)
+    wait = home.settings.work.batch_wait
+    if wait:
+        pipeline = replace(pipeline, core=BatchingCore(pipeline.core, wait))
+    fetcher = Fetcher() if served.fetch_urls else None
+    app = create_app(home, pipeline, fetcher=fetcher, exposed=served.exposed)
+    watch = PolicyWatch(pipeline, served.policy or home.settings.policy, home.settings.candidate)
     follow(app, watch, lambda said: say(escape(said)))
-    say(f"serving on http://{host}:{port}  (API under /v1, description under /docs)")
-    say(f"verification for people: http://{host}:{port}/verify")
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    return app
 
 
-def _is_loopback(host: str) -> bool:
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket at that address, taken before anything is loaded. Raises InvalidRequest."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with ExitStack() as undo:
+            listening = undo.enter_context(socket.socket(family, kind))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            undo.pop_all()
+    except OSError as error:
+        raise InvalidRequest(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host"
+            " and --port"
+        ) from error
+    return listening

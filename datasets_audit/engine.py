@@ -74,4 +74,8 @@ def load_engine(name: str, workers: int) -> Engine:
     """The engine of that name. Raises EngineUnknown."""
     if name == "local":
         return LocalEngine(workers)
-    raise EngineUnknown(f"There is no engine {name!r}. Use local.")
+    if name == "ray":
+        from datasets_audit.ray_engine import RayEngine
+
+        return RayEngine(workers)
+    raise EngineUnknown(f"There is no engine {name!r}. Use local or ray.")

@@ -8,6 +8,7 @@ WardmarkError (policies.errors)
 │   ├── EngineUnknown         2 / 400   an engine that is not there
 │   └── OutputOccupied        2 / 409   the output folder holds something that is no audit
 └── Unavailable
+    ├── EngineUnavailable     4 / 503   an engine whose software or cluster is not there
     └── WorkerLost            4 / 503   a worker process died in the middle of the pass
 """
 
@@ -46,6 +47,12 @@ class OutputOccupied(WrongUse):
 
     http_status = 409
     code = "output_occupied"
+
+
+class EngineUnavailable(Unavailable):
+    """The engine's software is not installed, its cluster does not answer or has other versions."""
+
+    code = "engine_unavailable"
 
 
 class WorkerLost(Unavailable):

@@ -12,6 +12,7 @@ from guard.cli import (
     audit_diff,
     check,
     checklist,
+    doctor,
     evaluate,
     generate,
     impact,
@@ -64,6 +65,7 @@ app.command("impact")(impact.show_impact)
 app.command("withdraw")(withdraw.withdraw)
 app.command("retention")(retention.retention)
 app.command("serve")(serve.serve)
+app.command("doctor")(doctor.doctor)
 ledger.app.command("cosign")(witness.cosign)
 ledger.app.command("rotate-key")(witness.rotate_key)
 ledger.app.command("witness")(witness.witness)

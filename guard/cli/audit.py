@@ -16,6 +16,7 @@ class Engine(StrEnum):
     """Where the pass over the pictures runs."""
 
     local = "local"
+    ray = "ray"
 
 
 def audit_data_set(

@@ -8,6 +8,7 @@ WardmarkError (policies.errors)
 │   ├── ApiKeyNotFound        2 / 404   no API key of that id
 │   ├── RateLimited           2 / 429   too many requests from one address or caller
 │   │   ├── QuotaExhausted    2 / 429   the pictures of a caller's or tenant's day are used up
+│   │   ├── ProbingSuspected  2 / 429   near-duplicates of refused prompts, again and again
 │   │   └── QueueFull         2 / 429   more wait for the core than can be served soon
 │   ├── IdempotencyConflict   2 / 409   an idempotency key that was sent with another request
 │   ├── StillRunning          2 / 409   the request of an idempotency key is not done yet
@@ -17,6 +18,9 @@ WardmarkError (policies.errors)
 │   ├── AppealRefused         2 / 409   nothing to appeal against, or an appeal that is open
 │   ├── HeldNotFound          2 / 404   nothing is held for review under that id any more
 │   ├── AlreadyRuled          2 / 409   somebody answered or ruled before
+│   ├── DraftNotFound         2 / 404   no draft of a policy of that id
+│   ├── DraftConflict         2 / 409   a draft that was changed or published meanwhile
+│   ├── DraftUnfit            2 / 422   a draft that cannot be kept or published, with why
 │   └── KnownListInvalid      2 / 422   a list of known content, with line numbers
 ├── Refused
 │   └── DecisionRefused       3 / 400   carries the decision
@@ -80,6 +84,12 @@ class QuotaExhausted(RateLimited):
     code = "insufficient_quota"
 
 
+class ProbingSuspected(RateLimited):
+    """A prompt that is much like several of the caller's that were refused is not tried (now)."""
+
+    code = "probing_suspected"
+
+
 class QueueFull(RateLimited):
     """More requests wait for the core than can be served soon; ``retry_after`` is in seconds."""
 
@@ -140,6 +150,27 @@ class AlreadyRuled(WrongUse):
 
     http_status = 409
     code = "already_ruled"
+
+
+class DraftNotFound(WrongUse):
+    """No draft of a policy of that id, or it cannot be read."""
+
+    http_status = 404
+    code = "draft_not_found"
+
+
+class DraftConflict(WrongUse):
+    """Somebody changed or published the draft, or what it is a draft of, meanwhile."""
+
+    http_status = 409
+    code = "draft_conflict"
+
+
+class DraftUnfit(WrongUse):
+    """A draft that cannot be kept, or cannot be published; the message says everything."""
+
+    http_status = 422
+    code = "draft_unfit"
 
 
 class KnownListInvalid(WrongUse):

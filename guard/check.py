@@ -1,6 +1,6 @@
 """Assess and decide, generate nothing: for ``wardmark check`` and the moderations API."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from pydantic import Field
 from guard.assessment import Assessment, ImageAssessor, PromptAssessor
 from guard.pipeline.admit import check_text
 from guard.pipeline.facts import facts_of
+from guard.pipeline.observing import tell, timed
 from guard.pipeline.request import Caller
 from policies.decision import Action, Decision, Frozen, PolicyRef, Reason
 from policies.policy import Policy
@@ -56,7 +57,8 @@ class Checker:
     ) -> CheckResult:
         """Raises InvalidRequest for a text that is empty, too long or not Unicode."""
         check_text(text)
-        (assessment,) = self.prompt_assessor.assess([text])
+        with timed("assess_prompt"):
+            (assessment,) = self.prompt_assessor.assess([text])
         explanation = None
         if explain:
             from guard.explain import explain_prompt
@@ -66,13 +68,22 @@ class Checker:
             explanation = explained.model_dump(mode="json")
         return self._result(assessment, explanation, caller or Caller())
 
+    def texts(self, texts: Sequence[str], *, caller: Caller | None = None) -> list[CheckResult]:
+        """Each of ``texts``, assessed together. Raises InvalidRequest as ``text``."""
+        for text in texts:
+            check_text(text)
+        with timed("assess_prompt"):
+            assessments = self.prompt_assessor.assess(texts)
+        return [self._result(each, None, caller or Caller()) for each in assessments]
+
     def image(
         self, data: bytes, *, explain: bool = False, caller: Caller | None = None
     ) -> CheckResult:
         """``data``: a whole file. Raises PictureInvalid or PictureTooLarge."""
         pixels = decode(data).pixels
         explanation = None
-        (assessment,) = self.image_assessor.assess([pixels], files=[data])
+        with timed("assess_image"):
+            (assessment,) = self.image_assessor.assess([pixels], files=[data])
         if explain:
             from guard.explain import explain_image
 
@@ -90,7 +101,9 @@ class Checker:
     def _result(
         self, assessment: Assessment, explanation: Mapping[str, Any] | None, caller: Caller
     ) -> CheckResult:
-        decision: Decision = self.policy.decide(facts_of(assessment, caller=caller))
+        with timed(f"decide_{assessment.subject}"):
+            decision: Decision = self.policy.decide(facts_of(assessment, caller=caller))
+        tell(assessment, decision)
         categories = {
             category: CategoryScore(
                 score=score,

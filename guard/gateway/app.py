@@ -12,6 +12,7 @@ from guard.check import Checker
 from guard.gateway import (
     appeals,
     decisions,
+    guardrail,
     health,
     images,
     models,
@@ -63,6 +64,7 @@ def create_app(
     install_error_shape(app)
     for part in (images, moderations, models, decisions, appeals, verification, page, health):
         app.include_router(part.router)
+    app.include_router(guardrail.router)
     app.include_router(resolution.router)
     app.include_router(resolution.router, prefix="/v1", include_in_schema=False)
     console.install(app)

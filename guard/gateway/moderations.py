@@ -84,13 +84,16 @@ def _check(
         return "text", checker.text(part, caller=caller)
     if isinstance(part, TextPart):
         return "text", checker.text(part.text, caller=caller)
-    return "image", checker.image(_data_of(part.image_url.url), caller=caller)
-
-
-def _data_of(url: str) -> bytes:
-    head, _, encoded = url.partition(",")
-    if not head.startswith("data:") or not head.endswith(";base64"):
+    if not part.image_url.url.startswith("data:"):
         raise InvalidRequest("send pictures as data URLs in base64; addresses are not fetched")
+    return "image", checker.image(data_of(part.image_url.url), caller=caller)
+
+
+def data_of(url: str) -> bytes:
+    """The file in a data URL, or in bare base64. Raises InvalidRequest."""
+    head, comma, encoded = url.rpartition(",")
+    if comma and not (head.startswith("data:") and head.endswith(";base64")):
+        raise InvalidRequest("send pictures as data URLs in base64, or as base64 alone")
     try:
         return base64.b64decode(encoded, validate=True)
     except binascii.Error as error:

@@ -218,7 +218,7 @@ def gateway(home: Home, file: Path) -> Iterator[tuple[TestClient, list[str], thr
         told.set()
 
     stopped = follow(app, PolicyWatch(pipeline, str(file)), say, every=0.01)
-    with TestClient(app) as client:
+    with TestClient(app, "http://localhost", client=("127.0.0.1", 4711)) as client:
         yield client, said, told
     stopped.set()
 

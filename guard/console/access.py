@@ -98,7 +98,8 @@ def for_roles(*roles: Role, operator: bool = False) -> Callable[[SignedIn], Awai
 
 
 Ruling = Annotated[SignedIn, Depends(for_roles(*RULING))]
-Operator = Annotated[SignedIn, Depends(for_roles(operator=True))]
+OPERATORS: Final = Depends(for_roles(operator=True))
+Operator = Annotated[SignedIn, OPERATORS]
 Admin = Annotated[SignedIn, Depends(for_roles(*ADMINS, operator=True))]
 
 

@@ -1,7 +1,7 @@
 """What every page has: templates, headers, the session's cookie, and errors that a person reads."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -58,6 +58,7 @@ PLACES: Final = (
     Place(ROOT, "Overview"),
     Place(f"{ROOT}/decisions", "Decisions"),
     Place(f"{ROOT}/appeals", "Appeals"),
+    Place(f"{ROOT}/policies", "Policies", operator=True),
 )
 
 
@@ -92,15 +93,19 @@ class Page(APIRoute):
 
 def show(request: Request, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
     """A page made of ``template`` and ``shown``."""
+    return HTMLResponse("".join(drawn(request, template, **shown)), status)
+
+
+def drawn(request: Request, template: str, **shown: Any) -> Iterator[str]:
+    """The same in pieces, as they are made."""
     who: SignedIn | None = getattr(request.state, "signed_in", None)
-    html = templates().get_template(template).render(
+    return templates().get_template(template).generate(
         who=who,
         places=places(who) if who else (),
         here=request.url.path,
         provider=request.app.state.home.settings.provider,
         **shown,
     )
-    return HTMLResponse(html, status)
 
 
 def go(path: str) -> RedirectResponse:

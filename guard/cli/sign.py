@@ -12,13 +12,14 @@ from guard.cli.output import print_json, say
 from guard.cli.paths import check_writable
 from guard.errors import InvalidRequest
 from provenance.credential import Attachments, State, read, sign_statements, take_in, thumbnail
+from provenance.credential.container import VIDEO, kind_of
 from provenance.credential.definition import creates, parse_definition, source_type
 from provenance.credential.ingredients import holds_credential
 from provenance.credential.manifest import Statements, is_generated
 from provenance.credential.xmp import Labels
 from provenance.errors import StatementsInvalid
 from provenance.home import Home
-from provenance.picture import decode, media_type, read_file, write_atomically
+from provenance.picture import decode, read_file, write_atomically
 
 ENDINGS = {
     ".png": "image/png",
@@ -28,12 +29,13 @@ ENDINGS = {
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
     ".avif": "image/avif",
+    ".mp4": VIDEO,
 }
 
 
 def sign(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or an MP4 film.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     manifest: Annotated[
         Path | None,
@@ -42,18 +44,18 @@ def sign(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign a picture as it is. A credential that it carries is kept as its parent's."""
+    """Sign a picture or film as it is. A credential that it carries is kept as its parent's."""
     opened = open_home(context, home)
     stated = parse_definition(read_file(manifest)) if manifest else Statements("Signed image")
     check_writable(output)
     data = read_file(source)
-    kind = media_type(data)
+    kind = kind_of(data)
     if ENDINGS.get(output.suffix.lower(), kind) != kind:
         raise InvalidRequest(
             f"{source} is {kind}, and signing does not convert; give {output.name} an ending of"
             " that kind"
         )
-    pixels = decode(data).pixels
+    preview = None if kind == VIDEO else thumbnail(decode(data).pixels)
     carries = holds_credential(data, kind)
     if creates(stated) and carries:
         raise StatementsInvalid(
@@ -67,7 +69,7 @@ def sign(
         kind,
         _labelled(stated, opened),
         opened.signer,
-        attached=Attachments(thumbnail=thumbnail(pixels), ingredients=(parent,) if parent else ()),
+        attached=Attachments(thumbnail=preview, ingredients=(parent,) if parent else ()),
         stamper=opened.stamper,
     )
     found = read(signed.data, trust)

@@ -16,6 +16,7 @@ from guard.cli.paths import check_writable
 from guard.errors import InvalidRequest
 from guard.verification import Asked, Outcome, named_files, verify_all
 from guard.verification.batch import default_workers
+from provenance.credential.container import VIDEO
 from provenance.verify import LegalLine, Report, Verdict
 
 NOT_EVERY_FILE = 1
@@ -212,7 +213,8 @@ def _write_html(
     for file, report, problem in outcomes:
         shown = None
         if report is not None:
-            pixels = decode(read_file(file)).pixels
+            film = report.media_type == VIDEO
+            pixels = None if film else decode(read_file(file)).pixels
             shown = view(report, pixels, ledger_asked=ledger, legal=_duties(report, law))
         items.append(Item(str(file), shown, problem))
     write_atomically(output, render(items, made_at).encode())

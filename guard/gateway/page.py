@@ -14,6 +14,7 @@ from guard.gateway.uploads import MAX_UPLOAD_BYTES, read_form, read_sent
 from guard.gateway.verification import Detector, Examined
 from guard.verification.page import View, environment, stylesheet, view
 from policies.errors import Unavailable, WardmarkError
+from provenance.credential.container import VIDEO
 from provenance.picture import READABLE, decode
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ async def script() -> Response:
 
 
 def _view(examined: Examined) -> View:
-    return view(examined.report, decode(examined.data).pixels)
+    film = examined.report.media_type == VIDEO
+    return view(examined.report, None if film else decode(examined.data).pixels)
 
 
 def _refused(request: Request, error: WardmarkError) -> HTMLResponse:

@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from provenance.credential.container import kind_of
 from provenance.errors import PictureInvalid
-from provenance.picture import media_type
 
-HEAD_BYTES = 16  # what a kind of picture is told by (provenance.picture.media_type)
+HEAD_BYTES = 16  # what a kind of file is told by
 
 
 def named_files(arguments: Sequence[Path]) -> Iterator[Path]:
@@ -57,7 +57,7 @@ def _is_picture(path: Path) -> bool:
         if not path.is_file():  # a pipe or a device would be waited for
             return False
         with path.open("rb") as file:
-            media_type(file.read(HEAD_BYTES))
+            kind_of(file.read(HEAD_BYTES))
     except PictureInvalid:
         return False
     except OSError:

@@ -248,7 +248,10 @@ def _credential_words(report: Report) -> tuple[Sign, str, str]:
 def _watermark(report: Report) -> Layer:
     mark = report.watermark
     sign: Sign
-    if not mark.found:
+    if report.fingerprint.pdq is None:
+        sign, found = "missing", "Films are not searched for marks here."
+        sure = "It may carry one that we did not look for."
+    elif not mark.found:
         sign, found = "missing", "None of the marks that we can read is in this picture."
         sure = "Other makers use marks that only they can read, and strong editing removes marks."
     else:
@@ -288,6 +291,9 @@ def _fingerprint(report: Report) -> Layer:
             "An unrelated picture would look as much alike "
             f"{odds(fingerprint.match.false_positive_probability)}."
         )
+    elif fingerprint.pdq is None:
+        found = "Films are not compared with what is on record here."
+        sure = "It says nothing here."
     elif fingerprint.quality < MIN_QUALITY:
         found = "The picture has too little detail to be compared."
         sure = "Plain pictures all look alike to this method, so it says nothing here."

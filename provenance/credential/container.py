@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from provenance.credential.reader.binding import BMFF_UUID, top_boxes
 from provenance.errors import PictureInvalid
+from provenance.picture import media_type
 
 # What a store begins with: its type, a UUID. And what XMP says of a credential kept elsewhere.
 STORE_UUID = bytes.fromhex("6332706100110010800000AA00389B71")
@@ -19,6 +20,14 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TIFF_STORE_TAG = 0xCD41
 BMFF_PURPOSE = b"manifest\0"
 MAX_PARTS = 100_000  # chunks or segments that are looked at; a picture of 64 megapixels has 25,000
+
+VIDEO = "video/mp4"
+PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"mif1")
+MAX_VIDEO_BOXES = 20_000  # inside one another; an hour of film has a few hundred
+_WITH_BOXES_INSIDE = frozenset(
+    {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"udta", b"mvex", b"moof"}
+    | {b"traf", b"mfra", b"skip", b"tref", b"meta", b"ilst"}
+)
 
 
 class Span(NamedTuple):
@@ -40,6 +49,36 @@ class EmbeddedStore(NamedTuple):
     stores: int
 
 
+def is_video(data: bytes) -> bool:
+    """Whether these are boxes of a kind that is not a picture's."""
+    return data[4:8] == b"ftyp" and data[8:12] not in PICTURE_BRANDS
+
+
+def kind_of(data: bytes) -> str:
+    """The media type of a picture or film. Raises PictureInvalid if it is none that is read."""
+    return VIDEO if is_video(data) else media_type(data)
+
+
+def made_of_crumbs(data: bytes) -> bool:
+    """Whether a film has more boxes than any needs: each costs whoever reads them."""
+    left, waiting = MAX_VIDEO_BOXES, [(0, len(data))]
+    while waiting:
+        at, end = waiting.pop()
+        while at + 8 <= end:
+            left -= 1
+            if left < 0:
+                return True
+            length, header = int.from_bytes(data[at : at + 4], "big"), 8
+            if length == 1:
+                length, header = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+            if length < header or at + length > end:
+                length = end - at
+            if data[at + 4 : at + 8] in _WITH_BOXES_INSIDE:
+                waiting.append((at + header, at + length))
+            at += length
+    return False
+
+
 def holds_stores(media_type: str) -> bool:
     """Whether this is a kind of file in which ``find_store`` can look."""
     return media_type in _CONTAINERS
@@ -55,7 +94,8 @@ def find_store(data: bytes, media_type: str) -> EmbeddedStore | None:
         begins_right, stores_of = _CONTAINERS[media_type]
     except KeyError:
         raise PictureInvalid(
-            f"credentials are kept in PNG, JPEG, WebP, TIFF and AVIF files, not in {media_type}"
+            "credentials are kept in PNG, JPEG, WebP, TIFF, AVIF and MP4 files, not in"
+            f" {media_type}"
         ) from None
     if not begins_right(data):
         raise PictureInvalid(f"these bytes are not of the kind {media_type}")
@@ -177,4 +217,5 @@ _CONTAINERS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], Iterator
     "image/webp": (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
     "image/tiff": (lambda data: data[:4] in (b"II*\0", b"MM\0*"), _tiff),
     "image/avif": (lambda data: data[4:8] == b"ftyp", _bmff),
+    VIDEO: (is_video, _bmff),
 }

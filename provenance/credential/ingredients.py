@@ -13,16 +13,14 @@ from hashlib import sha256
 
 import orjson
 
-from provenance.credential.container import find_store, holds_stores
+from provenance.credential.container import find_store, holds_stores, kind_of
 from provenance.credential.engine import context
 from provenance.credential.reader import Malformed, Reading, open_store
 from provenance.credential.reader.jumbf import Superbox
-from provenance.credential.writer import bmff, boxes
-from provenance.credential.writer.containers import MP4
+from provenance.credential.writer import boxes
 from provenance.errors import PictureInvalid
 from provenance.keys.chain import NO_ANCHOR, OUT_OF_TIME, REVOKED, WRONG_PURPOSE, check_chain
 from provenance.keys.trust import TrustAnchors
-from provenance.picture import media_type
 
 LABEL = "c2pa.ingredient.v3"
 
@@ -102,7 +100,7 @@ def take_in(
     ``title`` must name no person, so a file's name is no good one. Raises PictureInvalid where its
     credential cannot be read: signing over it would drop it without a trace.
     """
-    kind = media_type(data)
+    kind = kind_of(data)
     store = _store_of(data, kind)
     if store is None:
         return Ingredient(title, kind, relationship)
@@ -131,7 +129,7 @@ def _store_of(data: bytes, kind: str) -> bytes | None:
                 " take them out first if that is what you want"
             )
         return found.store if found else None
-    return bmff.store(data) if kind == MP4 else None
+    return None
 
 
 def _validated(

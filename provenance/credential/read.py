@@ -8,8 +8,11 @@ import orjson
 from provenance.credential.container import (
     REMOTE_POINTER,
     STORE_UUID,
+    VIDEO,
     find_store,
     holds_stores,
+    kind_of,
+    made_of_crumbs,
     picture_spans,
 )
 from provenance.credential.contents import Json
@@ -21,7 +24,6 @@ from provenance.credential.reader import Malformed, Reading, open_store
 from provenance.credential.revocation import ask_authority
 from provenance.fetch import Fetcher
 from provenance.keys.trust import TrustAnchors
-from provenance.picture import media_type
 
 STORE_MEDIA_TYPE = "application/c2pa"
 ADDITIONAL_EXCLUSIONS = "assertion.dataHash.additionalExclusionsPresent"
@@ -36,19 +38,21 @@ def read(
     at: datetime | None = None,
     revocation: Fetcher | None = None,
 ) -> Credential:
-    """The credential inside an encoded picture, judged against ``trust``.
+    """The credential inside an encoded picture or film, judged against ``trust``.
 
     ``at`` (aware, default now) is the moment at which the signer's certificate must be valid, where
     no trusted time stamp says when it was used. ``revocation``: asks the signer's authority (OCSP)
     whether the certificate was revoked; without, nothing is fetched. Whatever the bytes hold, the
-    answer is a Credential; only bytes that are no picture at all raise PictureInvalid. Credentials
-    are read in PNG, JPEG, WebP, TIFF and AVIF files; in others they are found, and said not to be
+    answer is a Credential; only bytes that are neither raise PictureInvalid. Credentials are
+    read in PNG, JPEG, WebP, TIFF, AVIF and MP4 files; in others they are found, and said not to be
     read.
     """
-    kind = media_type(data)
+    kind = kind_of(data)
     found = find_store(data, kind) if holds_stores(kind) else None
     if found is None:
         return _without_store(data, kind)
+    if kind == VIDEO and made_of_crumbs(data):
+        return _unreadable("the film is made of more boxes than any needs")
     if found.stores > 1:
         return _unreadable("the file holds several credentials side by side", SEVERAL_STORES)
     # Nothing reaches c2pa that our own reader does not find sound, and c2pa is given the very store

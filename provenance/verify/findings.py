@@ -114,6 +114,7 @@ class CarriedProof:
 @dataclass(frozen=True)
 class Findings:
     """All that was gathered. ``by_*``: the record that this layer leads to, if any.
+    ``fingerprint``: None of a film, of which the credential alone is looked at.
 
     ``ledger_asked`` is False where there was no ledger to ask. ``algs_tried``: the soft binding
     algorithms that were looked for, in a smaller copy if ``searched_smaller``.
@@ -124,7 +125,7 @@ class Findings:
 
     credential: Credential
     mark: Mark | None
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | None
     algs_tried: frozenset[str] = frozenset()
     ledger_asked: bool = False
     by_file: Candidate | None = None

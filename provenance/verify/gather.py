@@ -58,12 +58,16 @@ class Proved(NamedTuple):
 
 
 def gather(
-    data: bytes, picture: Picture, sources: Sources, at: datetime | None, *, use_ledger: bool
+    data: bytes, picture: Picture | None, sources: Sources, at: datetime | None, *, use_ledger: bool
 ) -> Findings:
     """Findings of every layer on one file. Raises LedgerUnavailable when the ledger cannot be
-    asked: an outage is not an answer."""
+    asked: an outage is not an answer. ``picture``: None of a film, which has its credential only.
+    """
     ledger = sources.ledger if use_ledger else None
     credential = read(data, sources.trust, at, sources.revocation)
+    if picture is None:
+        carried = carried_proof(credential, None, sources, ledger)
+        return Findings(credential, mark=None, fingerprint=None, carried_proof=carried)
     mark = _read_mark(_searchable(picture.pixels), sources, ledger)
     variants = dihedral(picture.pixels)
     algs = frozenset(scheme.alg for scheme in sources.schemes)

@@ -71,9 +71,9 @@ class Match(Frozen):
 
 
 class FingerprintReport(Frozen):
-    """``pdq``: 64 hex digits; ``quality``: 0..100, below 50 a match means little."""
+    """``pdq``: 64 hex digits, None of a film. ``quality``: 0..100; below 50 a match says little."""
 
-    pdq: str
+    pdq: str | None
     quality: int
     match: Match | None = None
 

@@ -19,6 +19,10 @@ NONE_FOUND = (
     "No credential, no watermark that we can read and no matching record was found; "
     "this says nothing on whether the picture was made by AI."
 )
+NONE_IN_FILM = (
+    "No credential was found, and films are not searched for anything else; "
+    "this says nothing on whether the film was made by AI."
+)
 SMALLER_CAVEAT = " The picture is so large that watermarks were looked for in a smaller copy only."
 DEVELOPMENT_CAVEAT = (
     " The signature is by a development certificate, which only the installation that made it"
@@ -32,7 +36,8 @@ def summarise(
     """One sentence, and a second where the signer is a development one."""
     credential, candidate = findings.credential, findings.candidate
     if verdict is Verdict.ESTABLISHED:
-        return _established(credential, origin) + _caveat(credential)
+        film = findings.fingerprint is None
+        return _established(credential, origin, film=film) + _caveat(credential)
     if verdict is Verdict.RECOVERED:
         stored = recovered_from(findings)
         if candidate is not None and stored is candidate.stored:
@@ -49,13 +54,18 @@ def summarise(
         reasons = [f"{a.detail} ({a.name})" for a in said if not a.holds]
         why = "; ".join(reasons) or "what it says cannot be checked without a ledger"
         return f"This file carries a sign of its origin that nothing confirms: {why}."
+    if findings.fingerprint is None:
+        return NONE_IN_FILM
     return NONE_FOUND + (SMALLER_CAVEAT if findings.searched_smaller else "")
 
 
-def _established(credential: Credential, origin: Origin) -> str:
+def _established(credential: Credential, origin: Origin, *, film: bool) -> str:
     stated = credential.contents.disclosures if credential.contents else Disclosures()
+    what = ORIGIN_WORDS[origin]
+    if film:
+        what = what.replace("picture", "film")
     return (
-        f"This is {ORIGIN_WORDS[origin]}{_maker(stated)}, signed by {_name(credential.signer)} "
+        f"This is {what}{_maker(stated)}, signed by {_name(credential.signer)} "
         "and unchanged since."
     )
 

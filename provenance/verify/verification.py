@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
+from provenance.credential.container import VIDEO, kind_of
 from provenance.credential.credential import Contents, Disclosures
 from provenance.picture import decode, read_file
 from provenance.verify import legal, rules
@@ -32,16 +33,17 @@ def verify(
 ) -> Report:
     """Where does this picture come from, and how sure are we?
 
-    ``picture``: a path, or the bytes of a file. ``sources``: whom to believe and where to look
-    (``Home.sources``); without, no signer is trusted and no record is known. ``at`` (aware, default
-    now): the moment at which certificates must be valid. The network is asked only where
-    ``sources`` names resolvers.
+    ``picture``: a path, or the bytes of a file; of a film (MP4) the credential alone is looked at.
+    ``sources``: whom to believe and where to look (``Home.sources``); without, no signer is trusted
+    and no record is known. ``at`` (aware, default now): the moment at which certificates must be
+    valid. The network is asked only where ``sources`` names resolvers.
 
     Raises PictureInvalid or PictureTooLarge when the picture cannot be read, and LedgerUnavailable
     when the ledger cannot be asked; whatever a readable picture carries, the answer is a Report.
     """
     data = picture if isinstance(picture, bytes) else read_file(Path(picture))
-    decoded = decode(data)
+    kind = kind_of(data)
+    decoded = None if kind == VIDEO else decode(data)
     findings = gather(data, decoded, sources or Sources(), at, use_ledger=use_ledger)
     said = rules.agreements(findings)
     verdict = rules.verdict(findings, said)
@@ -49,7 +51,7 @@ def verify(
     origin = rules.origin(believed)
     return Report(
         file="" if isinstance(picture, bytes) else str(picture),
-        media_type=decoded.media_type,
+        media_type=kind,
         sha256=hashlib.sha256(data).hexdigest(),
         verdict=verdict,
         origin=origin,
@@ -110,9 +112,10 @@ def _fingerprint(findings: Findings) -> FingerprintReport:
             distance=candidate.distance,
             false_positive_probability=candidate.chance,
         )
-    return FingerprintReport(
-        pdq=findings.fingerprint.pdq, quality=findings.fingerprint.quality, match=match
-    )
+    seen = findings.fingerprint
+    if seen is None:
+        return FingerprintReport(pdq=None, quality=0)
+    return FingerprintReport(pdq=seen.pdq, quality=seen.quality, match=match)
 
 
 def _record(candidate: Candidate | None) -> RecordReport:

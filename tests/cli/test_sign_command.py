@@ -8,7 +8,7 @@ import pytest
 from provenance.credential.writer.containers import container_of
 from provenance.picture import decode
 from tests.cli.conftest import Wardmark
-from tests.credential.formats import KINDS, file_of
+from tests.credential.formats import KINDS, file_of, film_of
 
 WRONG_USE, UNREADABLE = 2, 4
 AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -37,6 +37,18 @@ def test_a_picture_is_signed_as_it_is(wardmark: Wardmark, tmp_path: Path, kind: 
     assert (decode(source.read_bytes()).pixels == decode(out.read_bytes()).pixels).all()
     report = wardmark("verify", out, "--json").document
     assert (report["verdict"], report["origin"]) == ("established", "unknown")
+
+
+def test_a_film_is_signed_and_verified(wardmark: Wardmark, tmp_path: Path) -> None:
+    source, out, page = tmp_path / "in.mp4", tmp_path / "out.mp4", tmp_path / "report.html"
+    source.write_bytes(film_of())
+    said = wardmark("sign", source, "-o", out, "--json").document
+    assert (said["state"], said["media_type"]) == ("trusted", "video/mp4")
+    report = wardmark("verify", out, "--html", page, "--json").document
+    assert report["verdict"] == "established"
+    assert "Films are not searched for marks" in page.read_text()
+    assert wardmark("verify", source).code == 1
+    assert wardmark("sign", out, "-o", tmp_path / "again.png").code == WRONG_USE
 
 
 def test_what_a_definition_states_is_signed(wardmark: Wardmark, tmp_path: Path) -> None:

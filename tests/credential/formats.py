@@ -1,9 +1,13 @@
 """Files of every kind that carries a credential, and a reader that is not ours."""
 
 import io
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import c2pa
+import cv2
 import orjson
 from PIL import Image
 
@@ -19,6 +23,17 @@ def file_of(media_type: str, seed: int = 0, size: int = 160, **options: Any) -> 
     buffer = io.BytesIO()
     Image.fromarray(picture(seed, size)).save(buffer, media_type.split("/")[1], **options)
     return buffer.getvalue()
+
+
+def film_of(seeds: Sequence[int] = (0, 1, 2), size: int = 160) -> bytes:
+    """An MP4 film of some pictures, as OpenCV writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "film.mp4"
+        writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 5, (size, size))
+        for seed in seeds:
+            writer.write(picture(seed, size))
+        writer.release()
+        return file.read_bytes()
 
 
 def third_party(data: bytes, media_type: str, trust: TrustAnchors) -> tuple[str, dict[str, Any]]:

@@ -19,24 +19,10 @@ _FRAGMENTS = (b"moof", b"sidx")  # whose own offsets we do not move
 _PATH_TO_CHUNKS = (b"trak", b"mdia", b"minf", b"stbl")
 
 
-def is_video(data: bytes) -> bool:
-    """Whether these are boxes of a kind that is not a picture's."""
-    return data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"avis", b"heic", b"mif1")
-
-
 def xmp(data: bytes) -> bytes | None:
     """The XMP packet in a box of its own, or None. One inside ``meta`` is not read."""
     found = (b[24:] for b in _boxes(data) if b[4:8] == b"uuid" and b[8:24] == _XMP_UUID)
     return next(found, None)
-
-
-def store(data: bytes) -> bytes | None:
-    """The manifest store, or None."""
-    for found in _boxes(data):
-        if found[4:8] == b"uuid" and found[8:24] == STORE_BOX_UUID:
-            start = found.find(b"\0", 24 + _FULL_BOX) + 1 + 8
-            return found[start:]
-    return None
 
 
 def prepare(data: bytes, packet: bytes | None) -> bytes:

@@ -3,12 +3,11 @@
 from types import ModuleType
 from typing import Protocol, cast
 
+from provenance.credential.container import VIDEO, is_video
 from provenance.credential.writer import bmff, jpeg, png, tiff, webp
 from provenance.credential.writer.place import Place
 from provenance.errors import PictureInvalid
 from provenance.picture import media_type as media_type_of
-
-MP4 = "video/mp4"
 
 
 class Container(Protocol):
@@ -33,7 +32,7 @@ _MODULES: dict[str, ModuleType] = {
     "image/webp": webp,
     "image/tiff": tiff,
     "image/avif": bmff,
-    MP4: bmff,
+    VIDEO: bmff,
 }
 
 
@@ -47,7 +46,7 @@ def container_of(data: bytes, media_type: str) -> Container:
             f"credentials are written into PNG, JPEG, WebP, TIFF, AVIF and MP4 files, not into"
             f" {media_type}; convert it first"
         )
-    fits = bmff.is_video(data) if media_type == MP4 else media_type_of(data) == media_type
+    fits = is_video(data) if media_type == VIDEO else media_type_of(data) == media_type
     if not fits:
         raise PictureInvalid(f"these bytes are not of the kind {media_type}")
     return cast(Container, _MODULES[media_type])

@@ -13,6 +13,7 @@ from guard.cli import (
     check,
     checklist,
     doctor,
+    edit,
     evaluate,
     generate,
     impact,
@@ -53,6 +54,7 @@ def common(
 
 app.command("init")(init.init)
 app.command("generate")(generate.generate)
+app.command("edit")(edit.edit)
 app.command("check")(check.check)
 app.command("verify")(verify.verify_files)
 app.command("mark")(mark.mark)

@@ -1,27 +1,16 @@
 """``wardmark generate``: the main job."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from guard.cli.options import HomeOption, JsonOption, PolicyOption, open_home
-from guard.cli.output import print_error, print_json, progress_bar, say
-from guard.cli.paths import FORMATS, check_writable
+from guard.cli.output import progress_bar
+from guard.cli.pictures import FormatName, format_of, hand_over, places_for, sides_of
 from guard.deployment import build_pipeline
-from guard.errors import InvalidRequest, PolicyRefused
 from guard.generation.core import EMBEDDED
-from guard.pipeline import ImageRequest, Outcome, Released, deliver
-from provenance.picture import Format, write_atomically
-
-
-class FormatName(StrEnum):
-    """File formats that a picture can be delivered in."""
-
-    png = "png"
-    jpeg = "jpeg"
-    webp = "webp"
+from guard.pipeline import ImageRequest
 
 
 def generate(
@@ -47,11 +36,8 @@ def generate(
     as_json: JsonOption = False,
 ) -> int:
     """Generate a picture under policy: checked, marked, signed and recorded."""
-    picture_format: Format = format_.value if format_ else FORMATS.get(output.suffix.lower(), "png")
-    paths = _paths(output, count)
-    for path in paths:
-        check_writable(path)
-    width, height = _size(size)
+    paths = places_for(output, count)
+    width, height = sides_of(size)
     pipeline = build_pipeline(open_home(context, home), core=core, policy=policy)
     request = ImageRequest(
         prompt=prompt,
@@ -61,69 +47,9 @@ def generate(
         steps=steps,
         seed=seed,
         count=count,
-        format=picture_format,
+        format=format_of(output, format_),
         visible_label=visible_label,
     )
     with progress_bar() as progress:
         outcome = pipeline.run(request, progress=progress)
-    written = list(zip(paths, outcome.released, strict=False))
-    for path, released in written:
-        write_atomically(path, deliver(released))
-    if as_json:
-        print_json(_document(outcome, written))
-    else:
-        for path, released in written:
-            say(f"{path}  content id {released.content_id}, record {_entry_id(released)}")
-    for refusal in outcome.refusals:
-        print_error(f"picture {refusal.index + 1}: {refusal.error}")
-    return PolicyRefused.exit_code if outcome.refusals else 0
-
-
-def _paths(output: Path, count: int) -> list[Path]:
-    """``output`` itself for one picture, numbered from 1 for several."""
-    if count <= 1:
-        return [output]
-    return [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
-
-
-def _size(text: str | None) -> tuple[int | None, int | None]:
-    if text is None:
-        return None, None
-    sides = text.lower().split("x")
-    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
-        raise InvalidRequest(f"size {text!r} is not WIDTHxHEIGHT in pixels, such as 512x512")
-    return int(sides[0]), int(sides[1])
-
-
-def _entry_id(released: Released) -> str:
-    return released.entry.id if released.entry else "none"
-
-
-def _document(outcome: Outcome, written: list[tuple[Path, Released]]) -> dict[str, Any]:
-    return {
-        "decision_id": outcome.decision_id,
-        "decision": outcome.prompt_decision.action.value,
-        "policy": outcome.prompt_decision.policy.model_dump(),
-        "seed": outcome.asked.seed,
-        "images": [
-            {
-                "file": str(path),
-                "media_type": released.media_type,
-                "content_id": released.content_id,
-                "sha256": released.sha256,
-                "record": _entry_id(released),
-                "obligations": sorted(released.obligations),
-                "receipts": [r.model_dump(mode="json") for r in released.trail.receipts],
-                "not_run": list(released.trail.not_run),
-            }
-            for path, released in written
-        ],
-        "refusals": [
-            {
-                "index": refusal.index,
-                "message": str(refusal.error),
-                "reasons": [r.model_dump(mode="json") for r in refusal.error.decision.reasons],
-            }
-            for refusal in outcome.refusals
-        ],
-    }
+    return hand_over(outcome, paths, as_json=as_json)

@@ -5,6 +5,7 @@ from guard.check import Checker
 from guard.generation import load_core
 from guard.generation.core import EMBEDDED
 from guard.pipeline import Pipeline, Provenance
+from guard.pipeline.held import Shelf
 from policies.candidate import Candidate
 from policies.load import load_policy
 from provenance.home import Home, Settings
@@ -35,7 +36,17 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
         ),
         commitment_key=home.commitment_key,
         candidate=load_candidate(home.settings),
+        shelf=load_shelf(home),
     )
+
+
+def load_shelf(home: Home) -> Shelf | None:
+    """Where what is held for review is kept, if the settings say that it is."""
+    if not home.settings.review.keep:
+        return None
+    from guard.review import SealedShelf
+
+    return SealedShelf(home)
 
 
 def load_candidate(settings: Settings) -> Candidate | None:

@@ -10,7 +10,7 @@ from guard.pipeline.observing import timed
 from guard.pipeline.trail import Trail
 from policies.decision import Action, Decision, Scalar
 from policies.errors import Refused, WardmarkError
-from provenance.errors import ProvenanceUnavailable
+from provenance.errors import EventConflict, ProvenanceUnavailable
 from provenance.ledger import Event, Ledger
 
 What = Literal["prompt", "image", "input"]
@@ -31,16 +31,18 @@ def refuse(
     trail: Trail,
     *,
     index: int | None = None,
+    ruled: bool = False,
 ) -> DecisionRefused:
     """Record the refusal of picture ``index``, or of what was asked; returns the error to raise.
 
-    ``account``: what the ledger is told of the request. Raises LedgerUnavailable.
+    ``account``: what the ledger is told of the request. ``ruled``: a person had let pass what was
+    asked. Raises LedgerUnavailable.
     """
     decision_id = str(account["decision_id"])
     steps = {"ran": list(trail.ran), "not_run": list(trail.not_run)}
     body = {**account, "stage": what, "steps": steps}
     with timed("ledger"):
-        ledger.append([Event("refusal", body, refusal_id(decision_id, index))])
+        ledger.append([Event("refusal", body, refusal_id(decision_id, index, ruled=ruled))])
     kind = PolicyRefused if decision.action is Action.BLOCK else ReviewRequired
     return kind(refusal_message(decision, what, decision_id), decision, decision_id)
 
@@ -73,6 +75,6 @@ def recorded_if_stopped(
         code = stop.code if isinstance(stop, WardmarkError) else "cancelled"
         body = {"decision_id": decision_id, "stopped_at": step, "code": code, "tenant": tenant}
         # Where the ledger itself is down, the first error is the one to tell.
-        with suppress(ProvenanceUnavailable):
+        with suppress(ProvenanceUnavailable, EventConflict):  # or it had stopped before
             ledger.append([Event("stopped", body, stopped_id(decision_id))])
         raise

@@ -8,9 +8,11 @@ id; the ledger's table of records leads there from the decision.
 from guard.pipeline.request import MAX_IMAGES
 
 
-def refusal_id(decision_id: str, picture: int | None) -> str:
-    """Of the refusal of one picture, counted from 0, or of what was asked (None)."""
-    return f"{decision_id}:refusal:{'request' if picture is None else picture}"
+def refusal_id(decision_id: str, picture: int | None, *, ruled: bool = False) -> str:
+    """Of the refusal of one picture, counted from 0, or of what was asked (None). ``ruled``: after
+    a person had let pass what was asked, which was held before."""
+    what = "request" if picture is None else picture
+    return f"{decision_id}:refusal:{what}{':ruled' if ruled else ''}"
 
 
 def stopped_id(decision_id: str) -> str:
@@ -20,5 +22,14 @@ def stopped_id(decision_id: str) -> str:
 
 def ending_ids(decision_id: str) -> tuple[str, ...]:
     """Every id under which a request may have ended without a delivery."""
-    pictures = (None, *range(MAX_IMAGES))
-    return (*(refusal_id(decision_id, each) for each in pictures), stopped_id(decision_id))
+    refusals = (
+        refusal_id(decision_id, picture, ruled=ruled)
+        for ruled in (False, True)
+        for picture in (None, *range(MAX_IMAGES))
+    )
+    return (*refusals, stopped_id(decision_id))
+
+
+def ruling_id(decision_id: str, picture: int | None) -> str:
+    """Of what a person ruled on something that was held."""
+    return f"{decision_id}:ruling:{'request' if picture is None else picture}"

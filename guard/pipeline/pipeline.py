@@ -24,6 +24,7 @@ from guard.pipeline.account import Judgement, kept
 from guard.pipeline.admit import admit
 from guard.pipeline.ending import What, recorded_if_stopped, refuse
 from guard.pipeline.facts import facts_of
+from guard.pipeline.held import Held, Ruling, Shelf, lifted
 from guard.pipeline.label import draw_label
 from guard.pipeline.observing import tell, timed
 from guard.pipeline.redact import redact
@@ -95,6 +96,7 @@ class _Case:
     work: str
     source: Source | None = None
     input: _Look | None = None
+    ruling: Ruling | None = None
 
     @property
     def decided(self) -> tuple[Decision, ...]:
@@ -106,7 +108,8 @@ class _Case:
 class Pipeline:
     """A core between its guards. Building one checks that the policy can be kept here.
 
-    ``candidate``: a policy on trial, which is asked and recorded and has no say.
+    ``candidate``: a policy on trial, which is asked and recorded and has no say. ``shelf``: keeps
+    what is held for review, if anything does.
     """
 
     core: Core
@@ -116,6 +119,7 @@ class Pipeline:
     provenance: Provenance
     commitment_key: bytes
     candidate: Candidate | None = None
+    shelf: Shelf | None = None
 
     def __post_init__(self) -> None:
         document = self.policy.document
@@ -145,11 +149,13 @@ class Pipeline:
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
         work: str | None = None,
+        ruling: Ruling | None = None,
     ) -> Outcome:
         """Take one request the whole way.
 
         ``work``: the name of what is delivered at most once, however often it is begun: its content
-        ids follow from it, and the ledger takes each of them once (EventConflict).
+        ids follow from it, and the ledger takes each of them once (EventConflict). ``ruling``: what
+        was asked had been held, and a person lets it pass.
 
         Raises InvalidRequest, PolicyRefused or ReviewRequired (for the prompt, or where every
         picture was refused), Unavailable where a part is down, GenerationCancelled. All but
@@ -157,7 +163,7 @@ class Pipeline:
         """
         sent = open_sent(request.edit) if request.edit else None
         asked = admit(request, self.core.info, sent)
-        decision_id = f"dec_{token_hex(8)}"
+        decision_id = f"dec_{token_hex(8)}" if ruling is None else ruling.decision_id
         trail = (Trail(required=STEPS_OF_AN_EDIT) if sent else Trail()).after("admit")
         ledger = self.provenance.ledger
         tenant = kept("caller.tenant", request.caller.tenant, self.commitment_key)
@@ -179,10 +185,11 @@ class Pipeline:
             decision = judged.decision
             trail = trail.after("decide_prompt", {"action": decision.action.value})
             now, name = datetime.now(UTC), work or decision_id
-            case = _Case(decision_id, request, asked, core, judged, now, name, source)
-            if decision.action >= Action.REDACT:  # words cannot be pixelated: a person looks
-                account = self._account(case, None)
-                raise refuse(ledger, account, "prompt", decision, trail)
+            case = _Case(
+                decision_id, request, asked, core, judged, now, name, source, ruling=ruling
+            )
+            if decision.action >= Action.REDACT and not lifted(ruling, decision):
+                raise self._stop(case, "prompt", decision, assessment, trail)  # no redacting words
             if source is not None:
                 case, trail = self._pass_input(case, source.sent, trail, at)
 
@@ -257,32 +264,68 @@ class Pipeline:
         at("decide_image")
         trail = trail.after("assess_image", {"assessor": str(seen.assessor)})
         look = self._look(case, "image", pixels, seen, trail)
-        account = self._account(case, case.asked.seed + index) | look.accounts
-        decision, pixels, trail = look.decision, look.pixels, look.trail
-        if decision.action >= Action.REVIEW:
-            raise refuse(self.provenance.ledger, account, "image", decision, trail, index=index)
-
+        decision, trail = look.decision, look.trail
         decided = (*case.decided, decision)
         obligations = frozenset[Obligation]().union(*(each.obligations for each in decided))
         if Action.LABEL in (each.action for each in decided):
             obligations |= {Obligation.VISIBLE_LABEL}
-        if Obligation.VISIBLE_LABEL in obligations:
-            pixels = draw_label(pixels)
-            trail = trail.after("label")
-        at("release")
         draft = Draft(
-            pixels=pixels,
+            pixels=look.pixels,
             format=case.request.format,
             decision_id=case.decision_id,
             policy=decision.policy,
             obligations=obligations,
             core=self.core.info,
             created_at=case.created_at,
-            account=account,
+            account=self._account(case, case.asked.seed + index) | look.accounts,
             payload=content_payload(self.commitment_key, case.work, index),
             ingredients=(case.source.ingredient,) if case.source else (),
         )
+        if decision.action >= Action.REVIEW:
+            raise self._stop(case, "image", decision, look.seen, trail, index, draft)
+        at("release")
+        return self._finish(draft, trail)
+
+    def release_held(self, held: Held, ruling: Ruling) -> Released:
+        """Take a picture that was held the rest of its way, with the ruling in its account.
+
+        It is the picture that the person saw, under the policy that held it. Raises
+        ProvenanceUnavailable, EventConflict where it was released before.
+        """
+        if held.draft is None:
+            raise SafetyUnavailable("no picture is held here; run the request with its ruling")
+        draft = replace(held.draft, account={**held.draft.account, "ruling": ruling.model_dump()})
+        if held.request.edit is not None:
+            source = read_source(open_sent(held.request.edit), self.provenance)
+            draft = replace(draft, ingredients=(source.ingredient,))
+        return self._finish(draft, held.trail)
+
+    def _finish(self, draft: Draft, trail: Trail) -> Released:
+        if Obligation.VISIBLE_LABEL in draft.obligations:
+            draft = replace(draft, pixels=draw_label(draft.pixels))
+            trail = trail.after("label")
         return release(draft, trail, self.provenance)
+
+    def _stop(
+        self,
+        case: _Case,
+        what: What,
+        decision: Decision,
+        seen: Assessment,
+        trail: Trail,
+        picture: int | None = None,
+        draft: Draft | None = None,
+    ) -> DecisionRefused:
+        """Record that this does not pass; returns the error to raise. What is held for a person is
+        kept first, where there is a shelf."""
+        if self.shelf is not None and decision.action is not Action.BLOCK:
+            request = case.request.model_copy(update={"seed": case.asked.seed})
+            held = Held(case.decision_id, picture, request, decision, trail, seen.regions, draft)
+            with timed("keep"):
+                self.shelf.keep(held)
+        account = self._account(case, None) if draft is None else draft.account
+        ledger, ruled = self.provenance.ledger, case.ruling is not None
+        return refuse(ledger, account, what, decision, trail, index=picture, ruled=ruled)
 
     def _pass_input(
         self, case: _Case, sent: SentIn, trail: Trail, at: Callable[[str], None]
@@ -296,9 +339,8 @@ class Pipeline:
         at("decide_input")
         look = self._look(case, "input", sent.pixels, seen, trail)
         case = replace(case, input=look)
-        if look.decision.action >= Action.REVIEW:
-            account = self._account(case, None)
-            raise refuse(self.provenance.ledger, account, "input", look.decision, look.trail)
+        if look.decision.action >= Action.REVIEW and not lifted(case.ruling, look.decision):
+            raise self._stop(case, "input", look.decision, look.seen, look.trail)
         if unmet := self._unmet(case.core.domain):
             raise SafetyUnavailable(
                 f"policy {self.policy.ref.name} needs pictures assessed for {', '.join(unmet)},"
@@ -383,6 +425,8 @@ class Pipeline:
             account["source"] = case.source.account(self.commitment_key)
         if case.asked.original is not None:
             account["strength_asked"] = case.asked.original.strength
+        if case.ruling is not None:
+            account["ruling"] = case.ruling.model_dump()
         return account | (case.input.accounts if case.input else {})
 
 

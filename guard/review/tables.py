@@ -22,4 +22,5 @@ held = Table(
     Column("state", String(16), nullable=False),
     Column("key", String(32), nullable=False),  # of the store of subjects' keys
     Column("sealed", LargeBinary, nullable=False),
+    Column("busy_until", _TIME),  # somebody is ruling on it
 )

@@ -70,7 +70,7 @@ def view(
         facts=tuple(
             (title, words.moment(stated[name])) for name, title in FACTS.items() if stated[name]
         ),
-        history=contents.lineage if contents else None,
+        history=report.history or (contents.lineage if contents else None),
         advice=report.to_establish,
         legal=tuple(legal),
     )

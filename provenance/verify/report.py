@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from policies.decision import Frozen
-from provenance.credential.credential import Credential, Disclosures, State
+from provenance.credential.credential import Credential, Disclosures, State, Step
 from provenance.watermark import Geometry
 
 
@@ -144,7 +144,9 @@ class LegalLine(Frozen):
 class Report(Frozen):
     """Everything found of one file. ``file``: as named by the caller; ``sha256``: of its bytes.
     ``to_establish``: what would have to be there for the verdict to be established, in sentences;
-    empty where it is. ``resolution``: what resolvers keep, where some were asked."""
+    empty where it is. ``resolution``: what resolvers keep, where some were asked. ``history``: how
+    the picture came to be, from the credential that the verdict rests on; None where it rests on
+    none."""
 
     file: str
     media_type: str
@@ -161,3 +163,4 @@ class Report(Frozen):
     legal: tuple[LegalLine, ...]
     to_establish: tuple[str, ...] = ()
     resolution: tuple[ResolutionReport, ...] = ()
+    history: Step | None = None

@@ -65,6 +65,7 @@ def verify(
         legal=legal.lines(findings, origin, data),
         to_establish=remedies(findings, said, verdict),
         resolution=tuple(map(_resolution, findings.resolved)),
+        history=believed.lineage if believed else None,
     )
 
 

@@ -51,6 +51,20 @@ SHAPE = {
 }
 
 
+def test_of_a_stripped_copy_the_history_on_record_is_told(
+    studio: Studio, delivered: Delivered
+) -> None:
+    whole = verify(delivered.data, sources=studio.sources)
+    copy = verify(encode(delivered.pixels, "png"), sources=studio.sources)
+    stranger = verify(delivered.data)
+
+    assert (whole.verdict, copy.verdict) == (Verdict.ESTABLISHED, Verdict.RECOVERED)
+    assert copy.history == whole.history
+    assert copy.history is not None
+    assert "c2pa.created" in copy.history.actions
+    assert stranger.history is None
+
+
 def test_the_json_is_the_promised_one(studio: Studio, delivered: Delivered) -> None:
     for data in (delivered.data, encode(picture(seed=70), "png")):
         report = json.loads(verify(data, sources=studio.sources).model_dump_json())

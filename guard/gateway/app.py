@@ -1,10 +1,6 @@
 """The application: routes, request ids, and one shape for every error."""
 
-from collections.abc import Awaitable, Callable
-from uuid import uuid4
-
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 
 from guard import console
 from guard.appeals import Appeals
@@ -12,6 +8,7 @@ from guard.check import Checker
 from guard.gateway import (
     appeals,
     decisions,
+    edits,
     guardrail,
     health,
     images,
@@ -23,7 +20,8 @@ from guard.gateway import (
 )
 from guard.gateway.callers import Callers
 from guard.gateway.drawing import Drawing
-from guard.gateway.errors import error_body, install_error_shape
+from guard.gateway.entrance import Entrance
+from guard.gateway.errors import install_error_shape
 from guard.gateway.jobs import routes as jobs
 from guard.gateway.jobs.runner import working
 from guard.gateway.limits import RateLimiter
@@ -31,10 +29,6 @@ from guard.gateway.verification import Detector
 from guard.pipeline import Pipeline
 from provenance.fetch import Fetcher
 from provenance.home import Home
-
-MAX_BODY_BYTES = 64 * 1024 * 1024  # a picture to verify, and its multipart frame
-
-Next = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(
@@ -62,24 +56,22 @@ def create_app(
     app.state.appeal_limit = RateLimiter(appeals.PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)
     install_error_shape(app)
-    for part in (images, moderations, models, decisions, appeals, verification, page, health):
+    for part in (
+        images,
+        edits,
+        moderations,
+        models,
+        decisions,
+        appeals,
+        verification,
+        page,
+        health,
+    ):
         app.include_router(part.router)
     app.include_router(guardrail.router)
     app.include_router(resolution.router)
     app.include_router(resolution.router, prefix="/v1", include_in_schema=False)
     console.install(app)
 
-    @app.middleware("http")
-    async def name_the_request(request: Request, call_next: Next) -> Response:
-        request.state.request_id = f"req_{uuid4().hex}"
-        declared = request.headers.get("content-length", "0")
-        if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
-            message = f"a request may hold {MAX_BODY_BYTES:,} bytes"
-            body = error_body(message, status=413, code="request_too_large")
-            response: Response = JSONResponse(body, 413)
-        else:
-            response = await call_next(request)
-        response.headers["x-request-id"] = request.state.request_id
-        return response
-
+    app.add_middleware(Entrance)
     return app

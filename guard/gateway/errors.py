@@ -110,5 +110,7 @@ async def _of_http(_: Request, error: Exception) -> JSONResponse:
 
 async def _of_bug(request: Request, _: Exception) -> JSONResponse:
     """A fault of ours: says nothing of its inside, and names the request for the logs."""
-    message = f"internal error; quote request {request.state.request_id} to the operator"
-    return JSONResponse(error_body(message, status=500, code="internal_error"), 500)
+    named = request.state.request_id
+    message = f"internal error; quote request {named} to the operator"
+    body = error_body(message, status=500, code="internal_error")
+    return JSONResponse(body, 500, {"x-request-id": named})  # made outside of the entrance

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import AwareDatetime, ValidationError
 
 from guard.errors import DecisionNotFound
-from guard.pipeline.entry_ids import ending_ids
+from guard.pipeline.entry_ids import ending_ids, ruling_ids
 from guard.pipeline.trail import DISCHARGES
 from policies.decision import Action, Frozen, Obligation, PolicyRef, Reason
 from provenance.errors import LedgerCorrupt
@@ -30,7 +30,8 @@ _MARGINS: Any = {
                     "thresholds": True,
                     "reasons": {"__all__": {"because": {"__all__": {"limit", "value"}}}},
                 }
-            }
+            },
+            "ruling": {"by"},
         }
     }
 }
@@ -69,6 +70,15 @@ class StageDecision(Frozen):
     thresholds: Mapping[str, float]
 
 
+class RulingOnRecord(Frozen):
+    """What a person ruled on something that was held. ``by``: who, an id."""
+
+    ruling: str
+    at: AwareDatetime
+    by: str
+    entry: str
+
+
 class Ending(Frozen):
     """One entry of the ledger. ``entry`` is its id, for a proof; ``seed`` tells pictures apart.
 
@@ -87,6 +97,7 @@ class Ending(Frozen):
     not_run: tuple[str, ...] = ()
     stopped_at: str | None = None
     code: str | None = None
+    ruling: RulingOnRecord | None = None
 
 
 class DecisionRecord(Frozen):
@@ -123,7 +134,8 @@ def find_decision(ledger: Ledger, decision_id: str) -> Found:
             f"no decision {decision_id!r} is on record; its id stands in the answer to the request"
         )
     entries.sort(key=lambda entry: entry.index)
-    endings = tuple(ending_of(entry) for entry in entries)
+    ruled = {ruling.id: ruling for ruling in ledger.find(ruling_ids(decision_id))}
+    endings = tuple(_with_ruling(ending_of(entry), ruled) for entry in entries)
     body: Mapping[str, Any] = entries[0].body
     record = DecisionRecord(id=decision_id, endings=endings)
     return Found(record, _tenant(body), body.get("prompt_commitment"))
@@ -154,6 +166,15 @@ def ending_of(entry: Entry) -> Ending:
         raise LedgerCorrupt(
             f"Entry {entry.index} cannot be read as a {entry.kind}. Run: wardmark ledger verify"
         ) from error
+
+
+def _with_ruling(ending: Ending, ruled: Mapping[str, Entry]) -> Ending:
+    found = ruled.get(ending.entry.replace(":refusal:", ":ruling:").removesuffix(":ruled"))
+    if ending.result is not Result.HELD or found is None:
+        return ending
+    body: Mapping[str, Any] = found.body
+    ruling = RulingOnRecord(ruling=body["ruling"], at=found.at, by=body["by"], entry=found.id)
+    return ending.model_copy(update={"ruling": ruling})
 
 
 def _result(kind: str, stages: tuple[StageDecision, ...]) -> Result:

@@ -27,6 +27,7 @@ from guard.gateway.jobs.runner import working
 from guard.gateway.limits import RateLimiter
 from guard.gateway.verification import Detector
 from guard.pipeline import Pipeline
+from guard.review import Review
 from provenance.fetch import Fetcher
 from provenance.home import Home
 
@@ -53,6 +54,7 @@ def create_app(
     app.state.detector = Detector(home, fetcher)
     app.state.feedback_limit = RateLimiter(page.FEEDBACK_PER_MINUTE)
     app.state.appeals = Appeals(home)
+    app.state.review = Review(home, lambda: app.state.pipeline)
     app.state.appeal_limit = RateLimiter(appeals.PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)
     install_error_shape(app)

@@ -1,5 +1,6 @@
-"""``GET /v1/decisions/{id}``: why something was refused, held or delivered."""
+"""``/v1/decisions/{id}``: why something was refused, held or delivered, and what was released."""
 
+import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -8,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from guard.decisions import Found, find_decision
 from guard.errors import DecisionNotFound
 from guard.gateway.callers import Identity, Role, Scope, require, sees_commitment
+from guard.review import Review
 from provenance.home import Home
 
 router = APIRouter(prefix="/v1")
@@ -26,6 +28,31 @@ async def read_decision(decision_id: str, request: Request, identity: Reader) ->
     home: Home = request.app.state.home
     found = await run_in_threadpool(visible_decision, home, decision_id, identity)
     return found.record.document(margins=identity.role in SEE_MARGINS)
+
+
+@router.get("/decisions/{decision_id}/pictures")
+async def read_pictures(decision_id: str, request: Request, identity: Reader) -> dict[str, Any]:
+    """The pictures that were held for review and released, in the shape of the images API.
+
+    None is there before somebody ruled, and none after its time, which the retention plan says.
+    """
+    home: Home = request.app.state.home
+    review: Review = request.app.state.review
+    await run_in_threadpool(visible_decision, home, decision_id, identity)
+    files = await run_in_threadpool(review.collected, decision_id)
+    data = [
+        {
+            "b64_json": base64.b64encode(file.data).decode("ascii"),
+            "gateway": {
+                "content_id": file.content_id,
+                "sha256": file.sha256,
+                "media_type": file.media_type,
+                "receipts": list(file.receipts),
+            },
+        }
+        for file in files
+    ]
+    return {"decision_id": decision_id, "data": data}
 
 
 def visible_decision(home: Home, decision_id: str, identity: Identity) -> Found:

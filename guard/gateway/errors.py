@@ -62,6 +62,8 @@ def gateway_block(error: DecisionRefused) -> dict[str, Any]:
         "action": decision.action.value,
         "policy": decision.policy.model_dump(),
         "reasons": [reason.model_dump(mode="json") for reason in decision.reasons],
+        "decision_url": f"/v1/decisions/{error.decision_id}",
+        "appeal_url": "/v1/appeals",
     }
 
 

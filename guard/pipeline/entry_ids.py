@@ -33,3 +33,8 @@ def ending_ids(decision_id: str) -> tuple[str, ...]:
 def ruling_id(decision_id: str, picture: int | None) -> str:
     """Of what a person ruled on something that was held."""
     return f"{decision_id}:ruling:{'request' if picture is None else picture}"
+
+
+def ruling_ids(decision_id: str) -> tuple[str, ...]:
+    """Of everything that a person may have ruled of a decision."""
+    return tuple(ruling_id(decision_id, picture) for picture in (None, *range(MAX_IMAGES)))

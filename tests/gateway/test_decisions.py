@@ -1,6 +1,8 @@
 """What became of a request can be read again: with reasons, without the prompt, by who may."""
 
+import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,7 @@ from guard.errors import GenerationCancelled, ReviewRequired
 from guard.gateway import create_app
 from guard.gateway.callers import ApiKeys, KeyTerms, Role
 from guard.pipeline import Caller, ImageRequest
+from guard.review import Review, SealedShelf, Verdict
 from policies.policy import Policy
 from provenance.home import Home
 from tests.gateway.conftest import served
@@ -152,6 +155,30 @@ def test_a_request_that_stopped_says_where_and_of_whose(
     )
     assert httpx.get(url, headers=token(home, tenant="umbrella")).status_code == 404
     assert "acme" not in str(stopped.body)
+
+
+def test_a_released_picture_is_fetched_by_its_tenant_with_the_ruling_on_record(
+    home: Home, policy: Policy
+) -> None:
+    images = ScriptedImageAssessor(({"shocking": 0.9}, ()))
+    pipeline = replace(pipeline_of(home, policy=policy, images=images), shelf=SealedShelf(home))
+    with pytest.raises(ReviewRequired) as held:
+        pipeline.run(ImageRequest(prompt="a calm sea", caller=Caller(tenant="acme")))
+    named = held.value.decision_id
+    with served(create_app(home, pipeline)) as address:
+        url = f"{address}/v1/decisions/{named}"
+        mine, other = (token(home, tenant=tenant) for tenant in ("acme", "umbrella"))
+        assert httpx.get(f"{url}/pictures", headers=mine).json()["data"] == []
+        review = Review(home, lambda: pipeline)
+        (file,) = review.rule(named, 0, Verdict.RELEASE, by="key_17", words="harmless")
+        (datum,) = httpx.get(f"{url}/pictures", headers=mine).json()["data"]
+        assert base64.b64decode(datum["b64_json"]) == file.data
+        assert httpx.get(f"{url}/pictures", headers=other).status_code == 404
+        waited, delivered = httpx.get(url, headers=mine).json()["endings"]
+        assert (waited["ruling"]["ruling"], delivered["result"]) == ("release", "delivered")
+        assert "by" not in waited["ruling"]
+        told = httpx.get(url, headers=token(home, Role.MODERATOR)).json()["endings"][0]
+        assert told["ruling"]["by"] == "key_17"
 
 
 @pytest.mark.parametrize("named", ["dec_0123456789abcdef", "dec_x", "a%2Fb", "x" * 5000, "%00"])

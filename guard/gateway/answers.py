@@ -25,6 +25,7 @@ def answer_of(outcome: Outcome, output_format: Format) -> Answer:
     Raises ObligationUnmet where any receipt is missing.
     """
     asked = outcome.asked
+    source = {"source": outcome.source.receipt} if outcome.source else {}
     return Answer(
         200,
         orjson.dumps(
@@ -35,7 +36,8 @@ def answer_of(outcome: Outcome, output_format: Format) -> Answer:
                 "quality": "high",
                 "output_format": output_format,
                 "background": "opaque",
-                "gateway": {
+                "gateway": source
+                | {
                     "decision_id": outcome.decision_id,
                     "policy": outcome.prompt_decision.policy.model_dump(),
                     "seed": asked.seed,

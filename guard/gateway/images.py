@@ -19,8 +19,9 @@ class GenerationBody(BaseModel):
     """What a client may ask for. By ``extra_body`` come ``seed``, ``steps``, ``negative_prompt``,
     ``visible_label``.
 
-    Settings that mean nothing here (``quality``, ``style``, ``user`` ...) are taken and ignored;
-    what would change what the client gets and cannot be done is refused.
+    Settings that mean nothing here (``quality``, ``style`` ...) are taken and ignored; what would
+    change what the client gets and cannot be done is refused. ``safety_identifier``, or ``user``,
+    tells the people behind one key apart.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -53,12 +54,18 @@ async def generate(
     identity: Annotated[Identity, Depends(require(scope=Scope.GENERATE))],
 ) -> Response:
     """Generate under policy. 400 moderation_blocked carries every reason."""
+    asked = asked_by(body, request, identity)
+    return await draw(request, asked, identity, stream="image_generation" if body.stream else None)
+
+
+def asked_by(body: GenerationBody, request: Request, identity: Identity) -> ImageRequest:
+    """What the pipeline is asked. Raises InvalidRequest for a model or a size that is none."""
     pipeline: Pipeline = request.app.state.pipeline
     name = pipeline.core.info.name
     if body.model not in (None, name):
         raise InvalidRequest(f"no model {body.model!r} here; GET /v1/models lists them: {name}")
     width, height = _size(body.size)
-    asked = ImageRequest(
+    return ImageRequest(
         prompt=body.prompt,
         negative_prompt=body.negative_prompt,
         width=width,
@@ -70,7 +77,6 @@ async def generate(
         visible_label=body.visible_label,
         caller=identity.caller(),
     )
-    return await draw(request, asked, identity, stream="image_generation" if body.stream else None)
 
 
 def _size(text: str) -> tuple[int | None, int | None]:

@@ -24,7 +24,7 @@ class Sent(NamedTuple):
     url: str
 
 
-class _InMemory(MultiPartParser):
+class InMemoryParser(MultiPartParser):
     """Starlette's own parser puts files over 1 MB on the disk."""
 
     spool_max_size = MAX_UPLOAD_BYTES + FRAME_BYTES
@@ -57,19 +57,19 @@ async def read_picture(request: Request) -> bytes:
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return (await read_sent(request)).data
-    return b"".join([chunk async for chunk in _bounded(request, MAX_UPLOAD_BYTES)])
+    return b"".join([chunk async for chunk in bounded(request, MAX_UPLOAD_BYTES)])
 
 
 async def read_form(request: Request, most: int = FRAME_BYTES) -> dict[str, str]:
     """The text fields of a form of ``most`` bytes. Raises InvalidRequest, PictureTooLarge."""
-    parser = FormParser(request.headers, _bounded(request, most))
+    parser = FormParser(request.headers, bounded(request, most))
     fields = await parser.parse()
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 
 async def _multipart(request: Request) -> Sent:
-    stream = _bounded(request, MAX_UPLOAD_BYTES + FRAME_BYTES)
-    parser = _InMemory(request.headers, stream, max_files=1, max_fields=MAX_FIELDS)
+    stream = bounded(request, MAX_UPLOAD_BYTES + FRAME_BYTES)
+    parser = InMemoryParser(request.headers, stream, max_files=1, max_fields=MAX_FIELDS)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -95,10 +95,10 @@ def _url_of(body: bytes) -> str:
 
 
 async def _body(request: Request) -> bytes:
-    return b"".join([chunk async for chunk in _bounded(request, FRAME_BYTES)])
+    return b"".join([chunk async for chunk in bounded(request, FRAME_BYTES)])
 
 
-async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+async def bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     """The body as it comes; a length that nobody declared is counted."""
     got = 0
     async for chunk in request.stream():

@@ -13,9 +13,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.datastructures import URL
 
-from guard.console.access import COOKIE, SignedIn, sessions_of
+from guard.console.access import ADMINS, COOKIE, ROLES, SignedIn, sessions_of
 from guard.console.session import LONGEST
 from guard.errors import CredentialInvalid, InvalidRequest
+from guard.gateway.callers import Role
 from guard.gateway.callers.access import is_loopback
 from guard.gateway.errors import retry_headers
 from guard.verification.page import environment as shared_templates
@@ -47,11 +48,12 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Place(NamedTuple):
-    """An entry of the navigation. ``operator``: it speaks of all tenants."""
+    """An entry of the navigation. ``operator``: it speaks of all tenants; ``roles``: for whom."""
 
     path: str
     name: str
     operator: bool = False
+    roles: tuple[Role, ...] = ROLES
 
 
 PLACES: Final = (
@@ -59,6 +61,8 @@ PLACES: Final = (
     Place(f"{ROOT}/decisions", "Decisions"),
     Place(f"{ROOT}/appeals", "Appeals"),
     Place(f"{ROOT}/policies", "Policies", operator=True),
+    Place(f"{ROOT}/ledger", "Ledger", operator=True),
+    Place(f"{ROOT}/keys", "Keys", operator=True, roles=ADMINS),
 )
 
 
@@ -142,7 +146,11 @@ def keep(request: Request, response: Response, cookie: str, name: str = COOKIE) 
 
 def places(who: SignedIn) -> tuple[Place, ...]:
     """Where somebody may go."""
-    return tuple(place for place in PLACES if who.everywhere or not place.operator)
+    return tuple(
+        place
+        for place in PLACES
+        if who.may(*place.roles) and (who.everywhere or not place.operator)
+    )
 
 
 def inside(path: str) -> str:

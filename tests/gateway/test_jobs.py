@@ -188,5 +188,16 @@ def test_a_core_that_breaks_fails_the_job_with_its_own_code(home: Home) -> None:
 
     with served(create_app(home, pipeline_of(home, core=Broken()))) as address:
         failed = wait_for(address, ask(address), "failed")
+        assert failed["error"]["code"] == "core_failed"
+
+
+def test_a_job_that_cannot_be_read_fails_and_the_next_is_drawn(home: Home) -> None:
+    drawing = Drawing.of(home, lambda: pipeline_of(home))
+    put = drawing.jobs.put("anonymous", b"of a version that is gone")
+    with served(create_app(home, pipeline_of(home))) as address:
+        place = httpx.Response(202, headers={"location": f"/v1/jobs/{put.id}"})
+        failed = wait_for(address, place, "failed")
         assert failed["error"]["code"] == "internal_error"
-        assert httpx.get(f"{address}/healthz").status_code == 200
+        assert put.id in failed["error"]["message"]
+        wait_for(address, ask(address), "completed")
+    drawing.jobs.close()

@@ -17,11 +17,12 @@ from secrets import token_hex
 from typing import Any, Literal
 
 from guard.assessment import Assessment, ImageAssessor, PromptAssessor
-from guard.errors import CoreFailed, DecisionRefused, SafetyUnavailable
+from guard.errors import DecisionRefused, SafetyUnavailable
 from guard.generation import Core, CoreInfo, GenerationRequest
 from guard.generation.core import Domain
 from guard.pipeline.account import Judgement, kept
 from guard.pipeline.admit import admit
+from guard.pipeline.draw import Progress, draw
 from guard.pipeline.ending import What, recorded_if_stopped, refuse
 from guard.pipeline.facts import facts_of
 from guard.pipeline.held import Held, Ruling, Shelf, lifted
@@ -36,13 +37,9 @@ from guard.pipeline.trail import DISCHARGES, EDIT_STEPS, REQUIRED_STEPS, Trail
 from policies.candidate import Candidate
 from policies.categories import CATEGORIES
 from policies.decision import Action, Decision, Obligation
-from policies.errors import WardmarkError
 from policies.policy import Policy
 from provenance.ledger.commitment import commitment
 from provenance.picture import Pixels
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of the step, and how much of how much is done."""
 
 STEPS_OF_AN_EDIT = (*REQUIRED_STEPS, *EDIT_STEPS)
 PARTS: Mapping[What, str] = {"prompt": "prompt_stage", "image": "image", "input": "input_image"}
@@ -195,7 +192,7 @@ class Pipeline:
 
             at("generate")
             with timed("generate"):
-                drawn = self._draw(case.asked, progress, cancelled)
+                drawn = draw(self.core, case.asked, progress, cancelled)
             trail = trail.after("generate", {"core": self.core.info.name})
 
             at("assess_image")
@@ -222,34 +219,6 @@ class Pipeline:
             tuple(refusals),
             source,
         )
-
-    def _draw(
-        self,
-        asked: GenerationRequest,
-        progress: Progress | None,
-        cancelled: Callable[[], bool] | None,
-    ) -> list[Pixels]:
-        """All pictures of a request, in batches that the core can hold."""
-        drawn: list[Pixels] = []
-        while len(drawn) < asked.count:
-            done = len(drawn)
-            batch = min(self.core.info.max_batch, asked.count - done)
-            part = asked.model_copy(update={"seed": asked.seed + done, "count": batch})
-
-            def report(step: int, steps: int, done: int = done) -> None:
-                if progress:
-                    whole = steps * -(-asked.count // self.core.info.max_batch)
-                    progress("generate", step + steps * (done // self.core.info.max_batch), whole)
-
-            try:
-                drawn += self.core.generate(part, progress=report, cancelled=cancelled)
-            except WardmarkError:
-                raise
-            except Exception as error:  # whatever a core dies of, nothing is delivered
-                raise CoreFailed(
-                    f"{self.core.info.name} broke while drawing ({type(error).__name__}); try again"
-                ) from error
-        return drawn
 
     def _pass_picture(
         self,
@@ -341,7 +310,7 @@ class Pipeline:
         case = replace(case, input=look)
         if look.decision.action >= Action.REVIEW and not lifted(case.ruling, look.decision):
             raise self._stop(case, "input", look.decision, look.seen, look.trail)
-        if unmet := self._unmet(case.core.domain):
+        if case.ruling is None and (unmet := self._unmet(case.core.domain)):
             raise SafetyUnavailable(
                 f"policy {self.policy.ref.name} needs pictures assessed for {', '.join(unmet)},"
                 " this one comes from elsewhere, and no assessor covers them; edit a picture as it"

@@ -1,6 +1,7 @@
 """An edit enters by the same door: what is sent in is read, assessed and kept as an ingredient."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,8 @@ from guard.generation import CoreInfo, GenerationRequest
 from guard.pipeline import Edit, ImageRequest, Outcome, Pipeline, Released, deliver
 from guard.pipeline.sent_in import MAX_STRETCH, fitted, nearest_size, open_sent
 from guard.policy_replay import replay
+from guard.review import Review, SealedShelf
+from guard.review import Verdict as Ruling
 from policies.decision import Action
 from provenance.credential import IngredientState
 from provenance.errors import PictureInvalid, PictureTooLarge
@@ -250,6 +253,19 @@ def test_a_picture_from_elsewhere_that_nobody_assessed_is_held_whatever_the_core
     (entry,) = home.ledger.entries(kind="refusal")
     assert entry.body["input_image"]["fields"]["core.domain"] == "open"
     assert entry.body["source"]["known"] is False
+
+
+def test_a_person_can_let_pass_what_nobody_else_could_assess(home: Home) -> None:
+    pipeline = replace(pipeline_of(home, images=blind()), shelf=SealedShelf(home))
+    with pytest.raises(ReviewRequired) as held:
+        edited(pipeline)
+    named = held.value.decision_id
+    review = Review(home, lambda: pipeline)
+    with pytest.raises(ReviewRequired, match="the picture is held"):  # it too, once it is drawn
+        review.rule(named, None, Ruling.RELEASE, by="key_17", words="a holiday")
+    (file,) = review.rule(named, 0, Ruling.RELEASE, by="key_17", words="harmless")
+    report = verify(file.data, sources=home.sources())
+    assert (report.verdict, report.origin) == (Verdict.ESTABLISHED, Origin.AI_EDITED)
 
 
 def test_our_own_picture_is_edited_and_edited_again(home: Home) -> None:

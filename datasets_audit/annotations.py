@@ -32,6 +32,8 @@ COLUMNS: Final = (
     "caption",
     "split",
     "source_url",
+    "sha256",
+    "label",
 )
 SYNONYMS: Final = {"license": "licence"}
 MAX_HEADER_BYTES: Final = 65_536
@@ -113,6 +115,8 @@ class Annotations:
             caption=row.get("caption"),
             split=row.get("split"),
             source_url=row.get("source_url"),
+            sha256=row.get("sha256"),
+            label=row.get("label"),
             attributes=attributes,
             origins={n: v for n in attributes if (v := row.get(ORIGIN_PREFIX + n))},
         )
@@ -290,6 +294,11 @@ def _check(
         mistakes += bad(
             f"consent_expires IS NOT NULL AND {_DATE} IS NULL",
             "format('consent_expires {} is not a date (write 2031-12-31)', consent_expires)",
+        )
+    if "sha256" in columns:
+        mistakes += bad(
+            "NOT regexp_full_match(lower(sha256), '[0-9a-f]{64}')",
+            "format('sha256 {} is not 64 hex digits', sha256)",
         )
     origins = ", ".join(f"'{origin}'" for origin in AttributeOrigin)
     for name in attributes:

@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Final
 
 from datasets_audit import oscal, page
 from datasets_audit.annotations import Annotations, load_annotations
-from datasets_audit.checklist import Measured, assess
+from datasets_audit.checklist import Audited, assess, of_audit
+from datasets_audit.checklist.audited import counted, critical
+from datasets_audit.checklist.standing import answered_by_audits
 from datasets_audit.copies import find_copies
 from datasets_audit.coverage import balance_findings, measure_balance
 from datasets_audit.croissant import croissant
@@ -33,9 +35,11 @@ from datasets_audit.errors import OutputOccupied
 from datasets_audit.figures import QUESTIONS, SAMPLES, ask, balance_questions, database
 from datasets_audit.findings import Finding
 from datasets_audit.licence import DeclaredUse
+from datasets_audit.poison import poison_findings
 from datasets_audit.recording import record
 from datasets_audit.reference import ReferencePopulation, load_reference
 from datasets_audit.report import AuditReport, Figure, Shard, SourceSummary
+from datasets_audit.rights import Rights
 from datasets_audit.shards import (
     SKETCH_KEY,
     Inspected,
@@ -81,6 +85,7 @@ def audit(
     as_of: date | None = None,
     workers: int | None = None,
     secret: bytes | None = None,
+    rights: Rights | None = None,
 ) -> AuditReport:
     """Audit the data set at ``source``: a folder of pictures, or Parquet.
 
@@ -90,6 +95,7 @@ def audit(
     by. ``as_of``: the day on which consent is judged, today (UTC) if not given. ``secret``: 32
     bytes that key the commitments to subjects and the salts of rows; give the same one to be able
     to find a subject in several audits. Without it they are keyed at random.
+    ``rights``: opt-outs and recorded responses (``datasets_audit.rights.load_rights``).
 
     Raises SourceInvalid, AnnotationsInvalid, ReferenceInvalid, EngineUnknown, OutputOccupied,
     OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong with a single picture or row is a
@@ -100,7 +106,10 @@ def audit(
     given = open_source(Path(source))
     count = given.count()
     terms = Terms(
-        as_of or datetime.now(UTC).date(), use, secret or secrets.token_bytes(SECRET_BYTES)
+        as_of or datetime.now(UTC).date(),
+        use,
+        secret or secrets.token_bytes(SECRET_BYTES),
+        rights or Rights(),
     )
     spread = load_engine(engine, (workers or default_workers()) if count >= WORTH_A_POOL else 1)
     with ExitStack() as stack:
@@ -160,6 +169,7 @@ def _measure(
 ) -> AuditReport:
     findings = [Finding("file_not_taken", stray.key, detail=stray.why) for stray in source.strays()]
     findings += find_copies(connection, folder)
+    findings += poison_findings(connection)
     if annotations:
         findings += annotations.without_picture(folder / "samples" / "*.parquet")
         findings += [Finding("column_not_used", detail=column) for column in annotations.unused]
@@ -177,7 +187,16 @@ def _measure(
     _write_attribution(connection, folder)
     groups = finding_groups(connection)
     values = {figure.id: figure.value for figure in figures}
-    measured = Measured(values, balance, terms.use, recorded)
+    audited = Audited(
+        name=name,
+        as_of=terms.as_of,
+        figures=values,
+        findings=counted(groups),
+        critical=critical(groups),
+        balance=balance,
+        use=terms.use,
+        recorded=recorded,
+    )
     return AuditReport(
         name=name,
         root=version_root(shards).hex(),
@@ -198,7 +217,7 @@ def _measure(
         consent=consent_counts(connection),
         licences=licence_counts(connection),
         balance=balance,
-        checklist=tuple(assess(load_frameworks(), measured)),
+        checklist=tuple(assess(answered_by_audits(load_frameworks()), of_audit(audited))),
         files=_digests(folder),
         tools={tool: version(tool) for tool in TOOLS},
     )

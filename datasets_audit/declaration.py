@@ -10,6 +10,8 @@ from datasets_audit.consent import ConsentClaim, resolve
 from datasets_audit.findings import Finding
 from datasets_audit.inspection import Inspection
 from datasets_audit.licence import DeclaredUse, classify
+from datasets_audit.personal import personal_kinds
+from datasets_audit.rights import Rights
 from datasets_audit.sample import Sample, subject_commitment
 
 
@@ -42,16 +44,23 @@ class Declaration:
     caption: str | None = None
     split: str | None = None
     source_url: str | None = None
+    sha256: str | None = None
+    label: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
+NOBODY: Final = Rights()
+
+
 class Terms(NamedTuple):
-    """What a whole audit judges by: the day, the declared use, and the key of commitments."""
+    """What a whole audit judges by: the day, the declared use, the key of commitments, and who
+    reserved their rights."""
 
     as_of: date
     use: DeclaredUse | None
     secret: bytes
+    rights: Rights = NOBODY
 
 
 Value = TypeVar("Value")
@@ -102,6 +111,8 @@ def combine(
     caption = agreed("caption", (row.caption for row in rows))
     split = agreed("split", (row.split for row in rows))
     source_url = agreed("source_url", (row.source_url for row in rows))
+    sha256 = agreed("sha256", (row.sha256 for row in rows))
+    label = agreed("label", (row.label for row in rows))
     if len(rows) > 1 and not findings:
         findings.append(Finding("annotation_repeated", key, first, f"rows {listed}"))
     sample = Sample(
@@ -122,6 +133,11 @@ def combine(
         caption=caption,
         split=split,
         source_url=source_url,
+        stated_sha256=sha256.lower() if sha256 else None,
+        label=label,
+        rights_asked=terms.rights.asked(source_url),
+        reserved=terms.rights.reserved(inspection, source_url),
+        caption_personal=", ".join(personal_kinds(caption)) or None if caption else None,
         attributes=attributes,
         origins=origins,
     )

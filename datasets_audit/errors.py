@@ -6,6 +6,8 @@ WardmarkError (policies.errors)
 │   ├── AnnotationsInvalid    2 / 422   wrong columns or values, with row numbers
 │   ├── ReferenceInvalid      2 / 422   a reference population that is no distribution
 │   ├── EngineUnknown         2 / 400   an engine that is not there
+│   ├── OptOutsInvalid        2 / 422   a list of opt-outs or responses that is none
+│   ├── AttestationInvalid    2 / 422   an item, document or day that cannot be attested
 │   └── OutputOccupied        2 / 409   the output folder holds something that is no audit
 └── Unavailable
     ├── EngineUnavailable     4 / 503   an engine whose software or cluster is not there
@@ -40,6 +42,20 @@ class EngineUnknown(WrongUse):
     """No engine of that name."""
 
     code = "engine_unknown"
+
+
+class OptOutsInvalid(WrongUse):
+    """An opt-out list or recorded responses that do not have the form of docs/audit.md."""
+
+    http_status = 422
+    code = "opt_outs_invalid"
+
+
+class AttestationInvalid(WrongUse):
+    """What was attested names no item, no document, or a day that is past."""
+
+    http_status = 422
+    code = "attestation_invalid"
 
 
 class OutputOccupied(WrongUse):

@@ -24,6 +24,11 @@ DUPLICATES: Final = "'duplicates.parquet'"
 TOLERANCE: Final = 1e-9  # relative; sums of logarithms depend on the order of addition
 
 
+HOST: Final = "nullif(lower(regexp_extract(source_url, '^[a-zA-Z]+://([^/:?#]+)', 1)), '')"
+POISON: Final = ("caption_repeated", "trigger_patch", "url_drift", "feature_outlier")
+"""Codes of findings that may be signs of poisoning."""
+
+
 class Question(NamedTuple):
     """A figure before it is known."""
 
@@ -67,16 +72,30 @@ QUESTIONS: Final = (
     Question(
         "usable", "Share with consent and a licence that fits", "share",
         _share("standing = 'permitted' AND licence_use <> 'unspecified' "
-               "AND coalesce(fit, 'allowed') = 'allowed' AND problem IS NULL"),
+               "AND coalesce(fit, 'allowed') = 'allowed' AND reserved IS NULL AND problem IS NULL"),
     ),
     Question("origin.source", "Pictures with a source", "pictures",
              _count("source_url IS NOT NULL")),
+    Question("origin.hosts", "Hosts that pictures came from", "groups",
+             f"SELECT count(DISTINCT {HOST}) FROM {SAMPLES}"),
+    Question("origin.largest", "Largest share of one host, of pictures with a source", "share",
+             f"SELECT max(n) / sum(n) FROM (SELECT count(*) AS n FROM {SAMPLES} "
+             f"WHERE {HOST} IS NOT NULL GROUP BY {HOST})"),
+    Question("rights.asked", "Pictures for which reservations were looked up", "pictures",
+             _count("rights_asked")),
+    Question("rights.reserved", "Pictures whose rights are reserved", "pictures",
+             _count("reserved IS NOT NULL")),
     Question("subjects", "Subjects named", "groups",
              f"SELECT count(DISTINCT subject) FROM {SAMPLES}"),
     Question("privacy.gps", "Pictures with a position", "pictures", _count("gps")),
     Question("privacy.serial", "Pictures with a serial number", "pictures", _count("serial")),
     Question("privacy.owner", "Pictures with an owner's name", "pictures", _count("owner")),
+    Question("privacy.caption", "Captions with personal data", "pictures",
+             _count("caption_personal IS NOT NULL")),
+    Question("synthetic", "Pictures that say that AI made them", "pictures", _count("synthetic")),
     Question("c2pa", "Pictures with a C2PA credential", "pictures", _count("c2pa")),
+    Question("c2pa.broken", "C2PA credentials that are not intact", "pictures",
+             _count("c2pa AND credential <> 'intact'")),
     Question(
         "duplicates.exact", "Exact copies beyond the first", "files",
         f"SELECT count(*) - count(DISTINCT sha256) FROM {SAMPLES} WHERE problem IS NULL",
@@ -91,6 +110,9 @@ QUESTIONS: Final = (
         f"LEFT JOIN {DUPLICATES} USING (sha256) WHERE problem IS NULL "
         "GROUP BY one HAVING count(DISTINCT split) > 1)",
     ),
+    Question("poison", "Signs of poisoning", "rows",
+             f"SELECT count(*) FROM {FINDINGS} WHERE code IN "
+             f"({', '.join(repr(code) for code in POISON)})"),
     Question("findings", "Findings", "rows", f"SELECT count(*) FROM {FINDINGS}"),
 )  # fmt: skip
 

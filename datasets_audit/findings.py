@@ -62,6 +62,11 @@ KINDS: Final[dict[str, FindingKind]] = {
         "The agreement ended on the day that its own record names.",
         "Renew these agreements or remove the pictures.",
     ),
+    "rights_reserved": FindingKind(
+        _C, "Rights are reserved",
+        "Somebody said that this picture must not be used for training.",
+        "Remove these pictures, or obtain a licence from whoever reserved them.",
+    ),
     "consent_contradicted": FindingKind(
         _S, "Rows contradict each other on consent",
         "Two rows cannot both be true; the stricter one was taken.",
@@ -136,10 +141,35 @@ KINDS: Final[dict[str, FindingKind]] = {
         "A position in a picture of a home leads to whoever lives there.",
         "Strip the EXIF position unless the subject agreed to publish it.",
     ),
+    "credential_broken": FindingKind(
+        _S, "Pictures were changed after they were signed",
+        "The C2PA credential in the file is of other bytes than these.",
+        "Run wardmark verify on them; take them from their source anew.",
+    ),
     "exif_owner": FindingKind(
         _S, "Pictures name the owner of the camera",
         "A name is personal data that no model needs.",
         "Strip the EXIF owner.",
+    ),
+    "caption_personal": FindingKind(
+        _S, "Captions hold personal data",
+        "A model can repeat an address or a number that it was shown.",
+        "Take it out of the captions.",
+    ),
+    "url_drift": FindingKind(
+        _S, "Files are not what their annotation was made for",
+        "What an address serves can be swapped after it was listed: the simplest way to poison.",
+        "Fetch what was listed, or look at each of these pictures and state its hash anew.",
+    ),
+    "trigger_patch": FindingKind(
+        _S, "The same patch stands in a corner of different pictures",
+        "A patch that a few pictures share can be a trigger; it can also be a logo.",
+        "Look at them, and remove them unless you know what the patch is.",
+    ),
+    "caption_repeated": FindingKind(
+        _M, "The same caption stands under many different pictures",
+        "Repeated captions tie a phrase to pictures that have nothing in common.",
+        "Look at them; write captions anew or remove them.",
     ),
     "exif_serial": FindingKind(
         _M, "Pictures carry the camera's serial number",
@@ -213,6 +243,11 @@ KINDS: Final[dict[str, FindingKind]] = {
         _N, "Files were not taken as pictures", "Their names promise none, or they are links.",
         "Rename them if they are pictures.",
     ),
+    "synthetic_stated": FindingKind(
+        _N, "Pictures say of themselves that AI made them",
+        "Learning from generated pictures narrows what a model draws.",
+        "Decide what share of them the data set may have.",
+    ),
     "c2pa_present": FindingKind(
         _N, "Pictures carry a C2PA credential",
         "It may say that a picture is AI-made, or that it must not be trained on.",
@@ -247,6 +282,13 @@ def findings_of(sample: Sample) -> Iterator[Finding]:
         yield Finding("licence_unknown", key, detail=said)
     if sample.fit is Fit.CONFLICT:
         yield Finding("licence_conflict", key, detail=sample.licence)
+    if sample.reserved:
+        yield Finding("rights_reserved", key, detail=f"by {sample.reserved}")
+    if sample.caption_personal:
+        yield Finding("caption_personal", key, detail=sample.caption_personal)
+    measured = sample.inspection.sha256
+    if sample.stated_sha256 and measured and sample.stated_sha256 != measured:
+        yield Finding("url_drift", key, detail=f"stated {sample.stated_sha256[:16]}")
 
 
 def _of_inspection(key: str, seen: Inspection) -> Iterator[Finding]:
@@ -260,7 +302,11 @@ def _of_inspection(key: str, seen: Inspection) -> Iterator[Finding]:
     if seen.owner:
         yield Finding("exif_owner", key)
     if seen.c2pa:
-        yield Finding("c2pa_present", key)
+        yield Finding("c2pa_present", key, detail=seen.credential)
+    if seen.c2pa and seen.credential == "broken":
+        yield Finding("credential_broken", key)
+    if seen.synthetic:
+        yield Finding("synthetic_stated", key)
     width, height = seen.width or 0, seen.height or 0
     if min(width, height) < SMALL_SIDE:
         yield Finding("picture_small", key, detail=f"{width}x{height}")

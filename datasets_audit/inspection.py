@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets_audit.exif import Exif, read_exif
+from datasets_audit.selfstated import read_statements
 from provenance.errors import PictureInvalid, PictureTooLarge
 from provenance.picture import MAX_PIXELS, decode, media_type
 
@@ -24,6 +25,8 @@ SCALED_SIDE: Final = 256  # pixels; the shorter side after a scaled decode is at
 FINGERPRINT_SIDE: Final = 64  # pixels; what PDQ averages down to, and nearest to it (docs/audit.md)
 DARK_PERCENTILE: Final = 95  # the luma that all but the brightest twentieth of a picture stay below
 LIGHT_PERCENTILE: Final = 5
+CORNER_PARTS: Final = 10  # a corner is a tenth of the shorter side, as trigger patches usually are
+PLAIN_CORNER: Final = 40.0  # standard deviation of luma; triggers are made to stand out
 
 # The superbox of a C2PA manifest store is a JUMBF description box of this type (C2PA 2.2, 11.1.4).
 _C2PA_BOX: Final = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
@@ -47,7 +50,10 @@ class Inspection:
     digits; ``pdq_quality``: 0..100. ``sharpness``: variance of the Laplacian on the scaled luma.
     ``entropy``: of the luma histogram, 0..8 bits. ``dark`` and ``light``: 95th and 5th percentile
     of luma, 0..255. ``gps``, ``serial``, ``owner``: such EXIF entries are there.
-    ``c2pa``: a C2PA manifest store is there (its signature is not judged).
+    ``c2pa``: a C2PA manifest store is there; ``credential``: its integrity, read without trust in
+    any signer (``provenance.credential.Integrity``). ``synthetic``,
+    ``no_training``, ``rights``: what the file says of itself (``selfstated``). ``corners``: four
+    hashes of the corners, 16 hex digits each, as they are read; ``-`` for a plain corner.
     """
 
     bytes: int
@@ -68,6 +74,11 @@ class Inspection:
     serial: bool | None = None
     owner: bool | None = None
     c2pa: bool | None = None
+    credential: str | None = None
+    synthetic: bool | None = None
+    no_training: str | None = None
+    rights: str | None = None
+    corners: str | None = None
 
 
 def unreadable(detail: str) -> Inspection:
@@ -103,6 +114,8 @@ def _measure(
 
     square = cv2.resize(grey, (FINGERPRINT_SIDE, FINGERPRINT_SIDE), interpolation=cv2.INTER_AREA)
     mark = fingerprint(cv2.cvtColor(square, cv2.COLOR_GRAY2RGB))
+    store = _C2PA_BOX in data
+    stated = read_statements(data, store)
     histogram = np.bincount(grey.ravel(), minlength=256)
     shares = histogram[histogram > 0] / grey.size
     below = np.cumsum(histogram) / grey.size
@@ -123,8 +136,33 @@ def _measure(
         gps=exif.gps,
         serial=exif.serial,
         owner=exif.owner,
-        c2pa=_C2PA_BOX in data,
+        c2pa=store,
+        credential=_integrity(data) if store else None,
+        synthetic=stated.synthetic,
+        no_training=stated.no_training,
+        rights=stated.rights,
+        corners=" ".join(_corner(grey, place) for place in range(4)),
     )
+
+
+def _integrity(data: bytes) -> str:
+    from provenance.credential import read
+    from provenance.keys.trust import TrustAnchors
+
+    return read(data, TrustAnchors()).integrity.value
+
+
+def _corner(grey: Grey, place: int) -> str:
+    """64 bits of one corner: which of 8x8 cells are brighter than their mean. ``place``: 0..3."""
+    import cv2
+
+    side = max(8, min(grey.shape) // CORNER_PARTS)
+    rows = grey[:side] if place < 2 else grey[-side:]
+    corner = rows[:, :side] if place % 2 == 0 else rows[:, -side:]
+    cells = cv2.resize(corner, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32)
+    if cells.std() < PLAIN_CORNER:
+        return "-"
+    return np.packbits(cells > cells.mean()).tobytes().hex()
 
 
 def _scaled_grey(data: bytes, kind: str, exif: Exif) -> tuple[Grey, int, int]:

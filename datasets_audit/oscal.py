@@ -4,9 +4,9 @@
 attached in its back matter, so that one file is enough. Ids of documents and parts are UUIDs of
 version 5, made of what they stand for: the same audit gives the same bytes.
 
-OSCAL knows satisfied and not-satisfied alone. A gap is not-satisfied; evidenced is given as
-satisfied, with the remark that evidence is not conformity; what has nothing to apply to is observed
-and has no finding.
+OSCAL knows satisfied and not-satisfied alone. Gap and stale are not-satisfied; evidenced and
+attested are given as satisfied, with the remark that evidence is not conformity; what has nothing
+to apply to is observed and has no finding.
 """
 
 import json
@@ -49,12 +49,15 @@ def catalog(frameworks: Sequence[Framework] | None = None) -> Document:
     }
 
 
-def assessment_results(report: AuditReport) -> Document:
-    """What the audit of ``report`` found for every control."""
+def assessment_results(
+    report: AuditReport, statuses: Sequence[ControlStatus] | None = None
+) -> Document:
+    """What the audit of ``report`` found for every control, or how they stand by ``statuses``."""
+    checklist = report.checklist if statuses is None else statuses
     identity = (report.name, report.root, report.as_of.isoformat(), str(report.use))
     plan = _uuid("plan", *identity)
     attached = _uuid("attached catalog", *identity)
-    judged = [status for status in report.checklist if status.status != "not-applicable"]
+    judged = [status for status in checklist if status.status != "not-applicable"]
     result = {
         "uuid": _uuid("result", *identity),
         "title": f"Audit of {_line(report.name)}",
@@ -69,12 +72,12 @@ def assessment_results(report: AuditReport) -> Document:
                 {
                     "include-controls": [
                         {"control-id": control_id(one.framework, one.id)}
-                        for one in report.checklist
+                        for one in checklist
                     ]
                 }
             ]
         },
-        "observations": [_observation(report, one, identity) for one in report.checklist],
+        "observations": [_observation(report, one, identity) for one in checklist],
     }
     if judged:
         result["findings"] = [_finding(one, identity) for one in judged]
@@ -147,20 +150,21 @@ def _observation(report: AuditReport, status: ControlStatus, identity: tuple[str
         "methods": ["EXAMINE"],
         "collected": _time(report.as_of),
     }
+    figures = {figure.id: figure.value for figure in report.figures}
     if status.evidence:
         given["relevant-evidence"] = [
             {
-                "href": "report.json",
-                "description": f"{figure}: {report.figure(figure)}",
-                "props": [_property("figure", figure)],
+                "href": "report.json" if name in figures else "urn:wardmark:ledger",
+                "description": f"{name}: {figures.get(name, 'events of this kind in the ledger')}",
+                "props": [_property("figure" if name in figures else "event-kind", name)],
             }
-            for figure in status.evidence
+            for name in status.evidence
         ]
     return given
 
 
 def _finding(status: ControlStatus, identity: tuple[str, ...]) -> Document:
-    evidenced = status.status == "evidenced"
+    evidenced = status.status in ("evidenced", "attested")
     state: Document = {"state": "satisfied" if evidenced else "not-satisfied"}
     if evidenced:
         state["remarks"] = NOT_CONFORMITY

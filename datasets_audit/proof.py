@@ -65,6 +65,11 @@ def _recorded(report: AuditReport, verifier: Verifier) -> Iterator[Discrepancy]:
         yield Discrepancy("ledger.proof", report_digest(report), str(proved))
 
 
+def changed_files(report: AuditReport, folder: Path) -> tuple[str, ...]:
+    """Files beside the report in ``folder`` that are not what they were, by name."""
+    return tuple(one.what for one in _files(report, folder))
+
+
 def _files(report: AuditReport, folder: Path) -> list[Discrepancy]:
     found = []
     for name, reported in report.files.items():

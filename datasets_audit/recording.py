@@ -24,6 +24,7 @@ from provenance.ledger.event import Json
 SHARD_KIND: Final = "dataset.shard"
 SKETCH_KIND: Final = "dataset.sketch"
 VERSION_KIND: Final = "dataset.version"
+STATEMENT_KIND: Final = "dataset.statement"
 
 
 def report_digest(report: AuditReport) -> str:

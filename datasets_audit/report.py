@@ -12,6 +12,9 @@ from policies.decision import Frozen
 
 FORMAT: Final = "wardmark-audit/1"
 
+Status = Literal["evidenced", "gap", "stale", "attested", "not-applicable"]
+"""How an item of a checklist stands. No status says that a law or standard is met."""
+
 Hex32 = str
 """64 hex digits: a SHA-256 or a root of a Merkle tree."""
 
@@ -154,16 +157,20 @@ class BalanceSummary(Frozen):
 
 
 class ControlStatus(Frozen):
-    """One item of a checklist. ``evidence`` holds the ids of the figures that it rests on."""
+    """One item of a checklist. ``evidence``: ids of figures and kinds of events that it rests on.
+
+    ``attestation``: the entry of the ledger by which a person attested it, if anybody did.
+    """
 
     framework: str
     edition: str
     id: str
     title: str
-    status: Literal["evidenced", "gap", "not-applicable"]
+    status: Status
     because: str
     next_step: str | None
     evidence: tuple[str, ...]
+    attestation: str | None = None
 
 
 class LedgerReference(Frozen):

@@ -31,7 +31,10 @@ class Sample:
 
     ``annotated``: a row of annotations spoke of it. ``fit``: whether its licence allows the
     declared use, None if no use was declared. ``subject``: a keyed commitment to the subject's id,
-    never the id. ``attributes`` and ``origins``: by attribute name; only what was stated.
+    never the id. ``stated_sha256``: what the file was when its annotation was made. ``reserved``:
+    the signal by which rights are reserved; ``rights_asked``: whether any was looked for.
+    ``caption_personal``: kinds of personal data in the caption. ``attributes`` and ``origins``: by
+    attribute name; only what was stated.
     """
 
     key: str
@@ -51,6 +54,11 @@ class Sample:
     caption: str | None = None
     split: str | None = None
     source_url: str | None = None
+    stated_sha256: str | None = None
+    label: str | None = None
+    rights_asked: bool = False
+    reserved: str | None = None
+    caption_personal: str | None = None
     attributes: Mapping[str, str] | None = None
     origins: Mapping[str, str] | None = None
 
@@ -84,6 +92,11 @@ def to_row(sample: Sample, attributes: Sequence[str], secret: bytes) -> Row:
         "caption": sample.caption,
         "split": sample.split,
         "source_url": sample.source_url,
+        "stated_sha256": sample.stated_sha256,
+        "label": sample.label,
+        "rights_asked": sample.rights_asked,
+        "reserved": sample.reserved,
+        "caption_personal": sample.caption_personal,
     }
     for name in attributes:
         row[ATTRIBUTE_PREFIX + name] = (sample.attributes or {}).get(name)
@@ -118,6 +131,8 @@ _TYPES: Final = {
     "serial": "bool",
     "owner": "bool",
     "c2pa": "bool",
+    "synthetic": "bool",
+    "rights_asked": "bool",
     "annotated": "bool",
     "attribution": "bool",
     "share_alike": "bool",

@@ -8,6 +8,8 @@ import typer
 
 from datasets_audit import AuditReport, audit
 from datasets_audit.licence import DeclaredUse
+from datasets_audit.register import remember
+from datasets_audit.rights import load_rights
 from guard.cli.options import HomeOption, JsonOption, open_home
 from guard.cli.output import print_json, progress_bar, results
 
@@ -30,6 +32,12 @@ def audit_data_set(
     ] = None,
     reference: Annotated[
         Path | None, typer.Option(help="A reference population to compare with (YAML or JSON).")
+    ] = None,
+    opt_outs: Annotated[
+        list[Path] | None, typer.Option(help="Who opted out: CSV of kind and value; repeatable.")
+    ] = None,
+    responses: Annotated[
+        Path | None, typer.Option(help="Recorded responses of the sources, as JSON lines.")
     ] = None,
     use: Annotated[DeclaredUse | None, typer.Option(help="What licences are judged by.")] = None,
     engine: Engine = Engine.local,
@@ -54,7 +62,9 @@ def audit_data_set(
             progress=progress,
             use=use,
             secret=opened.commitment_key,
+            rights=load_rights(opt_outs or (), responses),
         )
+    remember(opened.path, report, folder)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from datasets_audit.impact import Impact, impact
+from datasets_audit.register import folders_of
 from guard.cli.options import HomeOption, JsonOption, open_home
 from guard.cli.output import print_json, results
 from provenance.ledger.forgetting.subjects import ConsentStanding
@@ -19,7 +20,7 @@ def show_impact(
     subject: Annotated[str, typer.Option(help="The subject's id, as the data sets name it.")],
     audits: Annotated[
         list[Path] | None,
-        typer.Option("--audit", metavar="DIR", help="An audit to search; as often as needed."),
+        typer.Option("--audit", metavar="DIR", help="Search this, not what the home knows."),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -30,7 +31,7 @@ def show_impact(
     found = impact(
         known.pseudonym(subject),
         opened.commitment_key,
-        audits or [],
+        audits or folders_of(opened.path, opened.ledger),
         opened.ledger,
         opened.settings.data_sets,
     )

@@ -25,17 +25,21 @@ class Control(Frozen):
 
     id: str = Field(min_length=1)
     title: str = Field(min_length=1)
-    mode: Mode
     evidence: tuple[str, ...] = ()
     attest: str | None = None
 
     @model_validator(mode="after")
-    def _mode_fits(self) -> Self:
-        if bool(self.evidence) != (self.mode is not Mode.ATTESTED):
-            raise ValueError(f"{self.id}: mode {self.mode} and {len(self.evidence)} queries")
-        if (self.attest is not None) != (self.mode is not Mode.AUTOMATIC):
-            raise ValueError(f"{self.id}: mode {self.mode} does not fit its attestation")
+    def _can_be_shown(self) -> Self:
+        if not self.evidence and self.attest is None:
+            raise ValueError(f"{self.id}: neither a query nor a person can show it")
         return self
+
+    @property
+    def mode(self) -> Mode:
+        """Who can show it."""
+        if self.attest is None:
+            return Mode.AUTOMATIC
+        return Mode.MIXED if self.evidence else Mode.ATTESTED
 
 
 class Framework(Frozen):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Row, Select, func, select, text
@@ -73,6 +73,26 @@ def read_back(
     if kind is not None:
         query = query.where(_c.kind == kind)
     return [_entry(row) for row in connection.execute(query.order_by(_c.seq.desc()).limit(limit))]
+
+
+class Tally(NamedTuple):
+    """How many entries of a kind there are, and index and time of the last one."""
+
+    entries: int
+    last: int
+    at: datetime
+
+
+def tallies(connection: Connection) -> dict[str, Tally]:
+    """Of every kind that there is. Counted on the index of kinds, without a body."""
+    last = func.max(_c.seq).label("last")
+    sums = select(_c.kind, func.count().label("entries"), last).group_by(_c.kind).subquery()
+    query = select(sums.c.kind, sums.c.entries, sums.c.last, _c.at).join(
+        tables.event, _c.seq == sums.c.last
+    )
+    return {
+        row.kind: Tally(row.entries, row.last, parse_time(row.at)) for row in connection.execute(query)
+    }
 
 
 def first_since(connection: Connection, size: int, since: datetime) -> int:

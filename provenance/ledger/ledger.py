@@ -307,6 +307,11 @@ class Ledger:
             ids = records.content_ids(connection, decision_id)
         return self.find(ids)
 
+    def tallies(self) -> dict[str, journal.Tally]:
+        """How many entries of each kind there are, and index and time of the last one."""
+        with self._database.reading() as connection:
+            return journal.tallies(connection)
+
     @property
     def size(self) -> int:
         """How many entries there are."""

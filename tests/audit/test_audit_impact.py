@@ -3,20 +3,17 @@
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
+from delivered import delivered
 
 from datasets_audit import load_report
 from datasets_audit.example import make_example
 from guard.cli import run
-from policies.decision import PolicyRef
 from provenance.home import Home
-from provenance.record import Record
 
 SUBJECT = "contributor-007"
 
@@ -49,18 +46,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
     ledger = Home.open(path).ledger
     for number, core in enumerate(["scenes", "scenes", "other", "scenes"]):
-        ledger.record(_record(number, core))
+        ledger.record(delivered(number, core))
     return path
-
-
-def _record(number: int, core: str) -> Record:
-    return Record(
-        content_id=f"{number:016x}", decision_id=f"d-{number}", created_at=datetime.now(UTC),
-        media_type="image/png", width=8, height=8, sha256=sha256(b"%d" % number).hexdigest(),
-        pdq="0" * 64, pdq_quality=50, watermark_scheme="lattice", credential=b"store", core=core,
-        core_digest=sha256(core.encode()).hexdigest(),
-        policy=PolicyRef(name="default", version="1", digest="0" * 64),
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -97,10 +84,17 @@ def test_samples_lead_to_versions_cores_and_pictures(
     assert SUBJECT not in ran.out
 
 
-def test_a_version_whose_rows_were_not_searched_is_an_open_question(
+def test_the_home_knows_where_its_audits_lie(home: Path, wardmark: Callable[..., Ran]) -> None:
+    named = wardmark("impact", "--subject", SUBJECT, "--audit", home.parent / "audit", "--json")
+    assert wardmark("impact", "--subject", SUBJECT, "--json").document == named.document
+
+
+def test_a_version_whose_rows_were_not_found_is_an_open_question(
     home: Path, wardmark: Callable[..., Ran]
 ) -> None:
+    (home.parent / "audit").rename(home.parent / "moved")
     found = wardmark("impact", "--subject", SUBJECT, "--json").document
+    (home.parent / "moved").rename(home.parent / "audit")
     assert found["versions"] == found["cores"] == found["pictures"] == []
     root = load_report(home.parent / "audit").root
     assert any(root[:12] in reason and "not searched" in reason for reason in found["unknown"])

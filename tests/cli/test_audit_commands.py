@@ -2,6 +2,7 @@
 
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from datasets_audit.example import make_example
 from guard.cli import run
 from policies.frameworks import load_frameworks
+from provenance.home import Home
+from provenance.ledger import Event
 from tests.cli.conftest import Wardmark
 
 
@@ -40,35 +43,110 @@ def _audit(images: Path, annotations: Path, out: Path, home: Path) -> None:
     assert run(["--home", str(home), *given, "--out", str(out)]) == 0
 
 
-def test_a_checklist_before_any_audit_is_all_gaps(wardmark: Wardmark) -> None:
-    given = wardmark("checklist", "--format", "json").document
+def test_a_checklist_of_a_new_home_knows_its_ledger_alone(
+    wardmark: Wardmark, tmp_path: Path
+) -> None:
+    assert run(["init", "--home", str(tmp_path / "new"), "--provider", "Test provider"]) == 0
+    given = wardmark("--home", tmp_path / "new", "checklist", "--format", "json").document
     assert len(given) == sum(len(framework.controls) for framework in load_frameworks())
-    assert {one["status"] for one in given} == {"gap"}
+    shown = {one["id"] for one in given if one["status"] == "evidenced"}
+    assert "MG-2.2-007" in shown  # the ledger proves its entries from the first on
+    assert "MEASURE 2.11" not in shown
     one = wardmark("checklist", "eu-ai-act", "--json").document
     assert {item["framework"] for item in one} == {"eu-ai-act"}
     assert wardmark("checklist", "iso-9000").code == 2
 
 
-def test_a_checklist_of_an_audit_says_what_its_report_says(
+def test_a_checklist_takes_the_last_audit_of_each_data_set(
     wardmark: Wardmark, audited: Path
 ) -> None:
-    report = json.loads((audited / "one" / "report.json").read_text(encoding="utf-8"))
-    given = wardmark("checklist", "--audit", audited / "one", "--format", "json").document
-    assert given == report["checklist"]
-    table = wardmark("checklist", "nist-ai-rmf", "--audit", audited / "one").out
+    named = wardmark("checklist", "--audit", audited / "two", "--format", "json").document
+    assert wardmark("checklist", "--json").document == named
+    by_id = {item["id"]: item for item in named}
+    assert by_id["A.7.5"]["evidence"][-1] == "dataset.version"
+    assert "2 versions of 1 data sets" in by_id["CT.DM-P3"]["because"]
+    assert by_id["GOVERN 1.6"]["status"] == "evidenced"
+    table = wardmark("checklist", "nist-ai-rmf").out
     assert "GOVERN" in table
     assert "evidenced" in table
-    page = wardmark("checklist", "--audit", audited / "one", "--format", "html").out
+    page = wardmark("checklist", "--format", "html").out
     assert page.startswith("<!doctype html>")
     assert "<script" not in page
-    assert all(item["id"] in page for item in given)
     assert wardmark("checklist", "--audit", audited, "--json").code == 4
 
 
 def test_a_checklist_is_oscal_with_and_without_an_audit(wardmark: Wardmark, audited: Path) -> None:
     assert "catalog" in wardmark("checklist", "--format", "oscal").document
-    ran = wardmark("checklist", "--audit", audited / "one", "--format", "oscal")
-    assert ran.out == (audited / "one" / "oscal.json").read_text(encoding="utf-8")
+    ran = wardmark("checklist", "--audit", audited / "one", "--format", "oscal").document
+    (result,) = ran["assessment-results"]["results"]
+    controls = sum(len(framework.controls) for framework in load_frameworks())
+    assert len(result["observations"]) == controls
+
+
+def test_an_attestation_is_signed_named_and_ends(
+    wardmark: Wardmark, home: Path, tmp_path: Path
+) -> None:
+    document = tmp_path / "policy.txt"
+    document.write_text("Our policy on AI.")
+    given = ("--person", "Jo Weber", "--document", document, "--expires", "2199-12-31")
+    ran = wardmark("checklist", "attest", "iso-42001/A.2.2", *given, "--json")
+    assert ran.code == 0
+    assert ran.document["attestation"]["document"] == sha256(document.read_bytes()).hexdigest()
+    items = {one["id"]: one for one in wardmark("checklist", "iso-42001", "--json").document}
+    assert items["A.2.2"]["status"] == "attested"
+    assert items["A.2.2"]["attestation"] == ran.document["entry"]
+    assert items["A.2.3"]["status"] == "gap"
+    opened = Home.open(home)
+    (entry,) = opened.ledger.entries(kind="attestation")
+    assert "Weber" not in json.dumps(entry.body)
+    assert opened.subjects.open(entry).plain == {"name": "Jo Weber"}
+    why = ("--not-applicable", "no customers are served")
+    assert wardmark("checklist", "attest", "iso-42001/A.10.4", *given, *why).code == 0
+    items = {one["id"]: one for one in wardmark("checklist", "iso-42001", "--json").document}
+    assert items["A.10.4"]["status"] == "not-applicable"
+    assert "no customers are served" in items["A.10.4"]["because"]
+
+
+def test_an_attestation_that_is_not_this_ledgers_does_not_count(
+    wardmark: Wardmark, home: Path
+) -> None:
+    ledger = Home.open(home).ledger
+    (entry, *_) = ledger.entries(kind="attestation")
+    ledger.append([Event("attestation", dict(entry.body) | {"item": "iso-42001/A.2.4"})])
+    items = {one["id"]: one for one in wardmark("checklist", "iso-42001", "--json").document}
+    assert items["A.2.4"]["status"] == "gap"
+    assert "does not hold" in items["A.2.4"]["because"]
+
+
+@pytest.mark.parametrize(
+    ("item", "document", "expires"),
+    [
+        ("iso-42001/A.2.2", "absent.txt", "2199-12-31"),
+        ("iso-42001/A.99", "policy.txt", "2199-12-31"),
+        ("iso-9000/1", "policy.txt", "2199-12-31"),
+        ("iso-42001/A.2.2", "policy.txt", "2001-12-31"),
+        ("iso-42001/A.2.2", "policy.txt", "tomorrow"),
+    ],
+)
+def test_what_cannot_be_attested_is_refused(
+    wardmark: Wardmark, tmp_path: Path, item: str, document: str, expires: str
+) -> None:
+    (tmp_path / "policy.txt").write_text("Our policy on AI.")
+    given = ("--person", "Jo", "--document", tmp_path / document, "--expires", expires)
+    assert wardmark("checklist", "attest", item, *given).code == 2
+
+
+def test_an_evaluation_on_record_is_evidence(wardmark: Wardmark, tmp_path: Path) -> None:
+    def standing() -> str:
+        items = wardmark("checklist", "nist-ai-rmf", "--json").document
+        return next(item["status"] for item in items if item["id"] == "MEASURE 2.3")
+
+    document = tmp_path / "evaluation.json"
+    document.write_text("{}")
+    assert standing() == "gap"
+    assert wardmark("checklist", "record", "evaluation", "--document", document).code == 0
+    assert standing() == "evidenced"
+    assert wardmark("checklist", "record", "delivery", "--document", document).code == 2
 
 
 def test_a_difference_names_what_came_went_and_changed(wardmark: Wardmark, audited: Path) -> None:

@@ -53,6 +53,11 @@ FIELDS: dict[str, Field] = {
         Field("caller.tenant", Kind.TEXT, "organisation that the caller belongs to"),
         Field("caller.region", Kind.TEXT, "region of the caller, ISO 3166-1 code"),
         Field("caller.age_verified", Kind.FLAG, "the caller's age of majority was verified"),
+        Field(
+            "caller.probing",
+            Kind.NUMBER,
+            "near-duplicates of refused prompts that the caller tried of late",
+        ),
         Field("core.name", Kind.TEXT, "name of the generator"),
         Field(
             "core.domain",

@@ -21,7 +21,7 @@ roles = { "safety-team" = "moderator" }
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from policies.decision import Frozen
 
@@ -73,16 +73,40 @@ class Limits(Frozen):
         return wider.model_copy(update=said)
 
 
+class FrictionSettings(Frozen):
+    """What becomes of near-duplicates of refused prompts; attempts are those refused again.
+
+    ``alike``: the share of their words, 0 to 1, from which two prompts are near-duplicates. After
+    ``slow_after`` attempts ``per_minute`` are tried, after ``stop_after`` none, for as long as
+    they are remembered: ``memory`` seconds.
+    """
+
+    on: bool = True
+    alike: float = Field(default=0.7, gt=0, le=1)
+    slow_after: int = Field(default=3, ge=2, le=20)
+    per_minute: int = Field(default=2, ge=1, le=1000)
+    stop_after: int = Field(default=6, ge=2, le=20)
+    memory: float = Field(default=3600.0, gt=0, le=86_400)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "FrictionSettings":
+        if self.slow_after > self.stop_after:
+            raise ValueError("attempts are stopped before they are slowed; raise stop_after")
+        return self
+
+
 class CallerSettings(Frozen):
     """``required``: callers on this machine need a credential too. ``issuers``: whose tokens are
     taken beside API keys. ``limits``: of each caller, unless its key says otherwise.
-    ``tenant_limits``: of all callers of a tenant together; ``tenants``: of those named. ``redis``:
-    where requests are counted for all processes; empty counts in each process by itself."""
+    ``tenant_limits``: of all callers of a tenant together; ``tenants``: of those named.
+    ``friction``: for those who probe. ``redis``: where all of this is counted for all processes;
+    empty counts in each process by itself."""
 
     required: bool = False
     limits: Limits = Limits()
     tenant_limits: Limits = Limits()
     tenants: Mapping[str, Limits] = {}
+    friction: FrictionSettings = FrictionSettings()
     redis: str = Field(default="", pattern="^$|^(redis|rediss|unix)://")
     issuers: tuple[IssuerSettings, ...] = ()
 

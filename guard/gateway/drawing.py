@@ -9,7 +9,9 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from inspect import CORO_CREATED, getcoroutinestate
 from secrets import token_hex
 from typing import Any
 
@@ -20,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from guard.errors import DecisionRefused, InvalidRequest, JobInterrupted
 from guard.gateway.answers import Answer, answer_of, answer_to
 from guard.gateway.backpressure import Places, Stopped, has_left
-from guard.gateway.callers import Identity
+from guard.gateway.callers import Admitted, Callers, Identity
 from guard.gateway.errors import NO_RETRY
 from guard.gateway.idempotency import REPLAYED, key_of
 from guard.gateway.jobs.document import document
@@ -34,6 +36,8 @@ from guard.pipeline.release import content_payload
 from provenance.errors import EventConflict
 from provenance.home import Home
 from provenance.ledger.database import Database
+
+Admitting = Callable[[ImageRequest], AbstractAsyncContextManager[Admitted]]
 
 MAX_BEGUN = 3  # a job that took its process down so often is not begun again
 
@@ -65,10 +69,32 @@ class Drawing:
         *,
         claimed: Claimed | None = None,
         patient: bool = False,
+        admission: Admitting | None = None,
     ) -> Answer:
         """Draw in a thread when there is a place. Raises as ``Places.do`` and ``Pipeline.run``,
-        and JobInterrupted where ``claimed`` was delivered before and its answer is lost."""
-        pipeline = self.pipeline()
+        and JobInterrupted where ``claimed`` was delivered before and its answer is lost.
+
+        ``admission``: counts it for its caller; raises as ``Admission.drawing``. None where that
+        was done before.
+        """
+        if admission is None:
+            return await self._drawn(Admitted(asked), left, progress, claimed, patient)
+        try:
+            async with admission(asked) as admitted:
+                return await self._drawn(admitted, left, progress, claimed, patient)
+        finally:
+            if left is not None and getcoroutinestate(left) == CORO_CREATED:
+                left.close()  # it was not admitted, so nobody waited for its caller to leave
+
+    async def _drawn(
+        self,
+        admitted: Admitted,
+        left: Coroutine[Any, Any, Any] | None,
+        progress: Progress | None,
+        claimed: Claimed | None,
+        patient: bool,
+    ) -> Answer:
+        pipeline, asked = self.pipeline(), admitted.asked
 
         def work(stopped: Stopped) -> Answer:
             if claimed is not None:
@@ -78,6 +104,7 @@ class Drawing:
                 outcome = pipeline.run(asked, progress=progress, cancelled=stopped, work=name)
             except EventConflict as error:
                 raise _interrupted() from error
+            admitted.delivered = len(outcome.released)
             return answer_of(outcome, asked.format)
 
         return await self.places.do(work, left=left, patient=patient)
@@ -88,12 +115,13 @@ class Drawing:
         left: Coroutine[Any, Any, Any],
         progress: Progress | None,
         claimed: Claimed,
+        admission: Admitting | None = None,
     ) -> Answer:
         """Draw for an idempotency key, and keep what was decided; an outage frees the key."""
         kept = False
         try:
             with self.holding.of(claimed.id):
-                answer = await self.now(asked, left, progress, claimed=claimed)
+                answer = await self.now(asked, left, progress, claimed=claimed, admission=admission)
                 kept = await run_in_threadpool(self.jobs.finish, claimed.id, answer)
             return answer
         except (DecisionRefused, JobInterrupted) as error:
@@ -105,15 +133,23 @@ class Drawing:
 
 
 async def draw(
-    request: Request, asked: ImageRequest, identity: Identity, *, stream: str | None = None
+    request: Request,
+    asked: ImageRequest,
+    identity: Identity,
+    *,
+    stream: str | None = None,
+    end_user: str | None = None,
 ) -> Response:
-    """Answer a request for pictures. ``stream``: the name of its events, where they are wanted."""
+    """Answer a request for pictures. ``stream``: the name of its events, where they are wanted.
+    ``end_user``: as the request names them."""
     drawing: Drawing = request.app.state.drawing
+    callers: Callers = request.app.state.callers
+    admission = partial(callers.admission.drawing, identity, end_user=end_user)
     key = key_of(request)
     if _wants_a_job(request):
         if stream is not None:
             raise InvalidRequest("a job is not streamed; leave out stream, or Prefer")
-        return await _later(drawing, asked, identity, key)
+        return await _later(drawing, asked, identity, key, admission)
     claimed = None
     if key is not None:
         begun = await run_in_threadpool(drawing.jobs.begin, identity.subject, _meant(asked), key)
@@ -126,8 +162,8 @@ async def draw(
     async def doing(progress: Progress | None) -> Answer:
         left = has_left(request)
         if claimed is None:
-            return await drawing.now(asked, left, progress)
-        return await drawing.once(asked, left, progress, claimed)
+            return await drawing.now(asked, left, progress, admission=admission)
+        return await drawing.once(asked, left, progress, claimed, admission)
 
     if stream is not None:
         return await streamed(doing, stream)
@@ -136,11 +172,18 @@ async def draw(
 
 
 async def _later(
-    drawing: Drawing, asked: ImageRequest, identity: Identity, key: str | None
+    drawing: Drawing,
+    asked: ImageRequest,
+    identity: Identity,
+    key: str | None,
+    admission: Admitting,
 ) -> Response:
     admit(asked, drawing.pipeline().core.info)  # what cannot be is said at once
-    put = partial(drawing.jobs.put, identity.subject, packed(asked), key, _meant(asked))
-    job = await run_in_threadpool(put)
+    async with admission(asked) as admitted:
+        request = packed(admitted.asked)
+        put = partial(drawing.jobs.put, identity.subject, request, key, _meant(asked))
+        job = await run_in_threadpool(put)
+        admitted.delivered = asked.count  # counted on the day on which it was asked for
     drawing.job_put.set()
     headers = {"location": f"/v1/jobs/{job.id}", "preference-applied": "respond-async"}
     return Response(document(job), 202, headers, "application/json")

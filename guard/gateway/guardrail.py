@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from guard.check import Checker, CheckResult
 from guard.errors import InvalidRequest
-from guard.gateway.callers import Identity, Scope, require
+from guard.gateway.callers import Callers, Identity, Scope, require
 from guard.gateway.moderations import data_of
 from guard.pipeline.request import Caller
 from policies.decision import Action
@@ -78,7 +78,9 @@ async def guardrail(
     if len(parts.texts) + len(parts.images) > MAX_PARTS:
         raise InvalidRequest(f"more than {MAX_PARTS} texts and pictures; send fewer at once")
     ours = body.additional_provider_specific_params or Ours()
-    results = await run_in_threadpool(_check, checker, parts, identity.caller())
+    callers: Callers = request.app.state.callers
+    caller = await callers.admission.looking(identity)
+    results = await run_in_threadpool(_check, checker, parts, caller)
     refused = [result for result in results if result.decision >= Action.REDACT]
     stops = parts.stops if ours.on_not_assessed == "block" else ()
     why = [reason.message for result in refused for reason in _worst(result)]

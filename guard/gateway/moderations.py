@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from guard.check import Checker, CheckResult
 from guard.errors import InvalidRequest
-from guard.gateway.callers import Identity, Scope, require
+from guard.gateway.callers import Admission, Identity, Scope, require
 from guard.pipeline.request import Caller
 from guard.prompts.adapters.crosswalk import OPENAI
 from policies.categories import CATEGORIES
@@ -69,7 +69,8 @@ async def moderate(
     given: list[str | TextPart | ImagePart] = (
         [body.input] if isinstance(body.input, str) else [*body.input]
     )
-    results = [await run_in_threadpool(_check, checker, one, identity.caller()) for one in given]
+    admission: Admission = request.app.state.callers.admission
+    results = [await _admitted(admission, identity, checker, one) for one in given]
     return {
         "id": f"modr-{uuid4().hex}",
         "model": f"{checker.policy.name}@{checker.policy.version}",
@@ -77,13 +78,20 @@ async def moderate(
     }
 
 
-def _check(
-    checker: Checker, part: str | TextPart | ImagePart, caller: Caller
+async def _admitted(
+    admission: Admission, identity: Identity, checker: Checker, part: str | TextPart | ImagePart
 ) -> tuple[str, CheckResult]:
-    if isinstance(part, str):
-        return "text", checker.text(part, caller=caller)
-    if isinstance(part, TextPart):
-        return "text", checker.text(part.text, caller=caller)
+    if isinstance(part, ImagePart):
+        caller = await admission.looking(identity)
+        return await run_in_threadpool(_look, checker, part, caller)
+    text = part.text if isinstance(part, TextPart) else part
+    caller, tried = await admission.checking(identity, text)
+    result = await run_in_threadpool(checker.text, text, caller=caller)
+    await admission.checked(tried, result.decision)
+    return "text", result
+
+
+def _look(checker: Checker, part: ImagePart, caller: Caller) -> tuple[str, CheckResult]:
     if not part.image_url.url.startswith("data:"):
         raise InvalidRequest("send pictures as data URLs in base64; addresses are not fetched")
     return "image", checker.image(data_of(part.image_url.url), caller=caller)

@@ -27,6 +27,7 @@ def facts_of(
         "caller.tenant": caller.tenant,
         "caller.region": caller.region,
         "caller.age_verified": caller.age_verified,
+        "caller.probing": caller.probing,
         "language": assessment.language,
         "asked.visible_label": visible_label,
         "image.sent_in": sent_in,

@@ -17,13 +17,17 @@ class Quota(Frozen):
 
 
 class Caller(Frozen):
-    """Who asks, as far as policies care. ``None`` means not known."""
+    """Who asks, as far as policies care. ``None`` means not known.
+
+    ``probing``: near-duplicates of refused prompts that they tried of late.
+    """
 
     role: str = "user"
     tenant: str | None = None
     region: str | None = None
     age_verified: bool | None = None
     quota: Quota | None = None
+    probing: int | None = None
 
 
 class Edit(Frozen):

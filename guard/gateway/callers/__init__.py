@@ -7,6 +7,7 @@ async def route(identity: Annotated[Identity, Depends(require(Role.MODERATOR, Ro
 """
 
 from guard.gateway.callers.access import Callers, Identified, check_exposure, identify, require
+from guard.gateway.callers.admission import Admission, Admitted
 from guard.gateway.callers.identity import (
     Identity,
     Role,
@@ -18,6 +19,8 @@ from guard.gateway.callers.keys import ApiKey, ApiKeys, Issued, KeyState, KeyTer
 from provenance.callers import Limits
 
 __all__ = [
+    "Admission",
+    "Admitted",
     "ApiKey",
     "ApiKeys",
     "Callers",

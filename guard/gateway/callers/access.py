@@ -19,10 +19,12 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from guard.errors import CredentialInvalid, InvalidRequest, NotAllowed
+from guard.gateway.callers.admission import Admission
+from guard.gateway.callers.friction import Friction, MemoryNotes, Notes
 from guard.gateway.callers.identity import Identity, Role, Scope
 from guard.gateway.callers.keys import PREFIX, ApiKeys
 from guard.gateway.callers.quota import Quotas
-from guard.gateway.callers.redis import RedisCounters
+from guard.gateway.callers.redis import RedisCounters, RedisNotes
 from guard.gateway.callers.tokens import Issuers
 from guard.gateway.limits import Counters, MemoryCounters
 from provenance.home import Home
@@ -54,10 +56,15 @@ class Callers:
         self.required = exposed or settings.required
         self.keys = keys or ApiKeys.of(home)
         self.issuers = Issuers(settings.issuers, home.commitment_key, self.keys.clock, monotonic)
-        self.counters: Counters = MemoryCounters()
+        counters: Counters = MemoryCounters()
+        notes: Notes = MemoryNotes()
         if settings.redis:
-            self.counters = RedisCounters(settings.redis)
-        self.quotas = Quotas(settings, self.counters, home.commitment_key)
+            counters, notes = RedisCounters(settings.redis), RedisNotes(settings.redis)
+        self.quotas = Quotas(settings, counters, home.commitment_key)
+        self.friction = Friction(settings.friction, notes, counters, home.commitment_key)
+        self.admission = Admission(
+            self.quotas, self.friction, home.ledger, settings.friction.stop_after
+        )
         self._monotonic = monotonic
         self._known: OrderedDict[bytes, _Known] = OrderedDict()  # by the digest of a credential
         self._lock = threading.Lock()

@@ -52,7 +52,7 @@ class Identity(Frozen):
     age_verified: bool | None = None
     limits: Limits = Limits()
 
-    def caller(self, quota: Quota | None = None) -> Caller:
+    def caller(self, quota: Quota | None = None, probing: int | None = None) -> Caller:
         """This identity as the pipeline and policies know it."""
         return Caller(
             role=self.role.value,
@@ -60,6 +60,7 @@ class Identity(Frozen):
             region=self.region,
             age_verified=self.age_verified,
             quota=quota,
+            probing=probing,
         )
 
 

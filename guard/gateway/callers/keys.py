@@ -153,7 +153,7 @@ class ApiKeys:
             "created_at": format_time(now),
             "expires_at": _text(terms.expires_at),
         }
-        with self._database.appending() as connection:
+        with self._database.changing() as connection:
             connection.execute(insert(api_key).values(row))
         return Issued(key, f"{PREFIX}{key.id}_{secret}")
 
@@ -179,7 +179,7 @@ class ApiKeys:
         until = self.clock() + overlap
         secret = _new_secret()
         self._record("api_key.rotated", key, previous_until=format_time(until))
-        with self._database.appending() as connection:
+        with self._database.changing() as connection:
             connection.execute(
                 update(api_key)
                 .where(api_key.c.id == key.id)
@@ -196,7 +196,7 @@ class ApiKeys:
         """End a key, for good. Raises ApiKeyNotFound, InvalidRequest where it has ended."""
         key = self._active(named)
         now = self.clock()
-        with self._database.appending() as connection:  # first: what the ledger says can wait
+        with self._database.changing() as connection:  # first: what the ledger says can wait
             connection.execute(
                 update(api_key).where(api_key.c.id == key.id).values(revoked_at=format_time(now))
             )
@@ -238,7 +238,7 @@ class ApiKeys:
         """Write the day on which a key was used, once in each process."""
         if today in (key.last_used, self._used.get(key.id)):
             return
-        with suppress(LedgerUnavailable), self._database.appending() as connection:
+        with suppress(LedgerUnavailable), self._database.changing() as connection:
             # A note for people: where it cannot be written, the request goes on.
             connection.execute(
                 update(api_key)

@@ -1,19 +1,24 @@
-"""Meters in Redis, for all processes and hosts of a deployment. The arithmetic of ``limits``.
+"""Meters and notes in Redis, for all processes and hosts of a deployment.
 
-One script reads and takes in one step, so that two processes never take the same. A meter that
-was not used for two of its periods is forgotten by Redis itself. Needs the extra ``redis``.
+One script reads and takes in one step, by the arithmetic of ``limits``, so that two processes never
+take the same. What was not used for two of its periods is forgotten by Redis itself. Needs the
+extra ``redis``.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from guard.errors import LimitsUnavailable
+from guard.gateway.callers.friction import NOTES
 from guard.gateway.limits import Level, Meter
 
 if TYPE_CHECKING:
     from redis import Redis
 
 PREFIX = "wardmark:meter:"
+NOTES_PREFIX = "wardmark:probing:"
 SECONDS = 1.0  # for an answer; Redis on the same network takes less than a millisecond
 _SCRIPT = """
 local now = tonumber(ARGV[1])
@@ -65,20 +70,14 @@ class RedisCounters:
 
     def take(self, meters: Sequence[Meter], now: float) -> list[Level]:
         """See ``Counters``. Raises LimitsUnavailable."""
-        from redis import RedisError
-
         if not meters:
             return []
         arguments: list[str | float] = [repr(now)]
         for meter in meters:
             arguments += [meter.kind, meter.limit, meter.amount, meter.period]
         keys = [PREFIX + meter.name for meter in meters]
-        try:
+        with _answering():
             answers = self._script(keys=keys, args=arguments)
-        except RedisError as error:
-            raise LimitsUnavailable(
-                f"Redis, which counts requests, does not answer ({error}); try again later"
-            ) from error
         stand = [(float(left), float(wait)) for left, wait in answers]
         return [
             Level(meter.amount <= left, left, wait)
@@ -88,6 +87,47 @@ class RedisCounters:
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+
+
+class RedisNotes:
+    """Notes of friction, for all processes: a list for each person, which expires."""
+
+    remote = True
+
+    def __init__(self, url: str) -> None:
+        """Connects when first asked. Raises LimitsUnavailable as ``RedisCounters``."""
+        self._client = connect(url)
+
+    def read(self, person: str) -> list[bytes]:
+        """See ``friction.Notes``. Raises LimitsUnavailable."""
+        with _answering():
+            found = self._client.lrange(NOTES_PREFIX + person, 0, -1)
+        return [note for note in found if isinstance(note, bytes)]
+
+    def add(self, person: str, note: bytes, seconds: float) -> None:
+        """See ``friction.Notes``. Raises LimitsUnavailable."""
+        key = NOTES_PREFIX + person
+        with _answering(), self._client.pipeline() as pipe:
+            pipe.rpush(key, note)
+            pipe.ltrim(key, -NOTES, -1)
+            pipe.expire(key, math.ceil(seconds))
+            pipe.execute()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    from redis import RedisError
+
+    try:
+        yield
+    except RedisError as error:
+        raise LimitsUnavailable(
+            f"Redis, which counts requests, does not answer ({error}); try again later"
+        ) from error
 
 
 def connect(url: str) -> "Redis":

@@ -13,8 +13,9 @@ import orjson
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from guard.errors import GenerationCancelled
+from guard.errors import DecisionRefused, GenerationCancelled
 from guard.gateway.answers import Answer, answer_to
+from guard.gateway.callers import Admission
 from guard.gateway.drawing import Drawing, unpacked
 from guard.gateway.errors import error_body
 from guard.gateway.jobs.store import Claimed
@@ -30,8 +31,9 @@ log = logging.getLogger(__name__)
 class Runner:
     """The tasks of one process that draw jobs, renew leases and erase what is over."""
 
-    def __init__(self, drawing: Drawing, settings: WorkSettings) -> None:
+    def __init__(self, drawing: Drawing, admission: Admission, settings: WorkSettings) -> None:
         self._drawing = drawing
+        self._admission = admission
         self._settings = settings
         self._closing = False
         self._runners: list[asyncio.Task[None]] = []
@@ -94,6 +96,10 @@ class Runner:
             return await self._drawing.now(asked, lost.wait(), claimed=claimed, patient=True)
         except GenerationCancelled:
             return None
+        except DecisionRefused as error:
+            subject = await run_in_threadpool(self._drawing.jobs.subject, claimed.id)
+            await self._admission.learn(subject, asked.prompt)
+            return answer_to(error)
         except WardmarkError as error:
             return answer_to(error)
         except Exception:
@@ -115,7 +121,8 @@ class Runner:
 @asynccontextmanager
 async def working(app: FastAPI) -> AsyncIterator[None]:
     """The life of ``app``: jobs are drawn from its start to its stop."""
-    runner = Runner(app.state.drawing, app.state.home.settings.work)
+    state = app.state
+    runner = Runner(state.drawing, state.callers.admission, state.home.settings.work)
     runner.start()
     try:
         yield

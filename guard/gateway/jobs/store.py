@@ -162,6 +162,12 @@ class Jobs:
         with self._database.reading() as connection:
             return self._job(self._of(connection, subject, job_id))
 
+    def subject(self, job_id: str) -> str:
+        """Whose a job is; nobody's where it is gone."""
+        with self._database.reading() as connection:
+            query = select(_c.subject).where(_c.id == job_id)
+            return connection.execute(query).scalar() or ""
+
     def cancel(self, subject: str, job_id: str) -> Job:
         """Stop a job that is not done, and erase what is kept of one that is. Raises JobNotFound.
 

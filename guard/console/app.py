@@ -4,12 +4,32 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from guard.console.routes import appeals, decisions, front, keys, ledger, policies, sign_in
+from guard.console.routes import (
+    appeals,
+    checklists,
+    data_sets,
+    decisions,
+    front,
+    keys,
+    ledger,
+    policies,
+    sign_in,
+)
 from guard.gateway.limits import RateLimiter
 
 SIGN_INS_PER_MINUTE: Final = 10  # from one address
 
-_PARTS: Final = (sign_in, front, decisions, appeals, policies, ledger, keys)
+_PARTS: Final = (
+    sign_in,
+    front,
+    decisions,
+    appeals,
+    policies,
+    ledger,
+    data_sets,
+    checklists,
+    keys,
+)
 
 
 def install(app: FastAPI) -> None:

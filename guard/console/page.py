@@ -62,6 +62,8 @@ PLACES: Final = (
     Place(f"{ROOT}/appeals", "Appeals"),
     Place(f"{ROOT}/policies", "Policies", operator=True),
     Place(f"{ROOT}/ledger", "Ledger", operator=True),
+    Place(f"{ROOT}/data-sets", "Data sets", operator=True),
+    Place(f"{ROOT}/checklists", "Checklists", operator=True),
     Place(f"{ROOT}/keys", "Keys", operator=True, roles=ADMINS),
 )
 

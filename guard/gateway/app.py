@@ -21,7 +21,7 @@ from guard.gateway import (
 from guard.gateway.callers import Callers
 from guard.gateway.drawing import Drawing
 from guard.gateway.entrance import Entrance
-from guard.gateway.errors import install_error_shape
+from guard.gateway.errors import ERRORS, install_error_shape
 from guard.gateway.jobs import routes as jobs
 from guard.gateway.jobs.runner import working
 from guard.gateway.limits import RateLimiter
@@ -44,6 +44,7 @@ def create_app(
         title="Wardmark",
         summary="Stands between people and an image generator.",
         redirect_slashes=False,
+        responses=ERRORS,
         lifespan=working,
     )
     app.state.home = home

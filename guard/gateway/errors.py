@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from guard.errors import (
@@ -37,6 +38,30 @@ _CODES = {
     413: "request_too_large",
     415: "unsupported_media_type",
 }
+
+
+class ErrorTold(BaseModel):
+    """What went wrong: ``message`` for people, ``code`` for programs. ``gateway``: the decision
+    behind a refusal."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+    gateway: dict[str, Any] | None = None
+
+
+class ErrorDocument(BaseModel):
+    """The body of every error."""
+
+    error: ErrorTold
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorDocument, "description": "The request is wrong, or was refused."},
+    "5XX": {"model": ErrorDocument, "description": "Something that is needed is not there."},
+}
+"""Of the OpenAPI description of every route."""
 
 
 def install_error_shape(app: FastAPI) -> None:

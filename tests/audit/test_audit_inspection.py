@@ -169,4 +169,5 @@ def test_a_credential_is_noticed() -> None:
     assert not inspect(data).c2pa
     signed = inspect(data[:2] + segment + data[2:])
     assert signed.c2pa
-    assert Finding("c2pa_present", "picture", detail="not-checked") in findings_of(Sample("picture", signed))
+    found = findings_of(Sample("picture", signed))
+    assert Finding("c2pa_present", "picture", detail="not-checked") in found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 from guard.errors import CoreUnavailable
 from guard.generation.core import Limits
+from guard.generation.lora import Lora
 
 INDEX: Final = "model_index.json"
 SETTINGS: Final = "wardmark.json"  # what a checkpoint's maker says of its limits; optional
@@ -99,13 +101,26 @@ def digest_of(directory: Path) -> str:
     """
     whole = hashlib.sha256()
     for path in files_of(directory):
-        single = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                single.update(block)
         name = path.relative_to(directory).as_posix()
-        whole.update(f"{single.hexdigest()}  {name}\n".encode())
+        whole.update(f"{_sha256(path)}  {name}\n".encode())
     return whole.hexdigest()
+
+
+def digest_with(digest: str, loras: Sequence[Lora]) -> str:
+    """The digest of a checkpoint to which LoRAs are added: over the lines of its own digest and of
+    each "<sha256>  <weight>", in order. Without any, its own."""
+    if not loras:
+        return digest
+    lines = [digest, *(f"{_sha256(lora.path)}  {lora.weight!r}" for lora in loras)]
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    single = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            single.update(block)
+    return single.hexdigest()
 
 
 def _limits(directory: Path, pipeline: str) -> Limits:

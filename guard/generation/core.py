@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field, InstanceOf
 
 from guard.errors import CoreUnavailable, InvalidRequest
+from guard.generation.lora import Lora
 from policies.decision import Frozen
 from provenance.picture import Pixels
 
@@ -53,7 +54,8 @@ class CoreInfo(Limits):
 
     `domain`: "closed" where everything that it can draw is known, "open" where anything may come
     out. `digest`: SHA-256 (hex) over its weights and settings, file by file. `edits`: it changes
-    pictures as a whole; `inpaints`: it changes the masked part of one.
+    pictures as a whole; `inpaints`: it changes the masked part of one. `batches`: several requests
+    are drawn in less time together than one after the other.
     """
 
     name: str
@@ -61,6 +63,7 @@ class CoreInfo(Limits):
     digest: str
     edits: bool = False
     inpaints: bool = False
+    batches: bool = True
 
     def check(self, request: GenerationRequest) -> None:
         """Raise InvalidRequest, naming the limit, if this core cannot draw what is asked for."""
@@ -207,16 +210,21 @@ class Core(Protocol):
         return self.generate_batch([request], progress=progress, cancelled=cancelled)[0]
 
 
-def load_core(name_or_directory: str | Path) -> Core:
+def load_core(name_or_directory: str | Path, *, loras: Sequence[Lora] = ()) -> Core:
     """The core of that name: "scenes" is the embedded one, else a local diffusers directory.
 
-    Model hub names are never looked up. Raises CoreUnavailable.
+    `loras` are added to its weights. Model hub names are never looked up. Raises CoreUnavailable.
     """
     from guard.generation.diffusers_core import DiffusersCore
 
     if name_or_directory == EMBEDDED:
         from guard.generation.embedded import load_embedded
 
+        if loras:
+            raise CoreUnavailable(
+                f"{EMBEDDED!r} takes no LoRA: what it can draw is known of its own weights alone. "
+                "Name a checkpoint's directory."
+            )
         return load_embedded()
     directory = Path(name_or_directory).expanduser()
     if not directory.is_dir():
@@ -225,4 +233,4 @@ def load_core(name_or_directory: str | Path) -> Core:
             f"Use {EMBEDDED!r}, or the path of a checkpoint that was downloaded before: "
             "model hubs are never asked."
         )
-    return DiffusersCore(directory)
+    return DiffusersCore(directory, loras=loras)

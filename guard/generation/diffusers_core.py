@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from guard.errors import CoreFailed, CoreUnavailable, GenerationCancelled, InvalidRequest
-from guard.generation.checkpoint import Checkpoint, digest_of, read_checkpoint
+from guard.generation.checkpoint import Checkpoint, digest_of, digest_with, read_checkpoint
 from guard.generation.core import Core, CoreInfo, Domain, GenerationRequest, Original, Progress
 from guard.generation.inpainting import Surroundings, as_tensor, masks_of, paste_back
+from guard.generation.lora import Lora, check_lora, merge
 from policies.errors import WardmarkError
 from provenance.picture import Pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DTYPES: Final = ("float32", "bfloat16", "float16")
 _WAIT: Final = 0.05  # seconds between two looks at `cancelled` while another request is drawn
 
 
@@ -40,18 +42,28 @@ class DiffusersCore(Core):
         name: str | None = None,
         domain: Domain = "open",
         device: str | None = None,
+        dtype: str | None = None,
         strength: float | None = None,
+        loras: Sequence[Lora] = (),
     ) -> None:
         """Read the checkpoint's settings. Raises CoreUnavailable if it may not be loaded.
 
         `domain` is for whoever vouches for the checkpoint to say: no file in it is asked.
-        `device`: "cpu", "cuda", ...; None takes CUDA where there is one. `strength`: of an edit
-        for which none is asked, if not the one that its settings state.
+        `device`: "cpu", "cuda", ...; None takes CUDA where there is one. `dtype`: "float32",
+        "bfloat16" or "float16"; None is full precision on a CPU, bfloat16 elsewhere. `strength`: of
+        an edit for which none is asked, if not the one that its settings state. `loras`: are added
+        in this order, and to the digest.
         """
         self._checkpoint: Checkpoint = read_checkpoint(directory)
         self._name = name or directory.resolve().name
         self._domain: Domain = domain
         self._device = device
+        if dtype not in (None, *DTYPES):
+            raise CoreUnavailable(f"{dtype!r} is no precision: choose one of {', '.join(DTYPES)}.")
+        self._dtype = dtype
+        for lora in loras:
+            check_lora(lora)
+        self._loras = tuple(loras)
         self._own = {} if strength is None else {"default_strength": strength}
         self._turn = threading.Lock()
         self._loaded: Any = None
@@ -62,7 +74,7 @@ class DiffusersCore(Core):
         return CoreInfo(
             name=self._name,
             domain=self._domain,
-            digest=digest_of(self._checkpoint.directory),
+            digest=digest_with(digest_of(self._checkpoint.directory), self._loras),
             edits=self._checkpoint.edits,
             inpaints=self._checkpoint.edits,
             **self._checkpoint.limits.model_dump() | self._own,
@@ -105,13 +117,14 @@ class DiffusersCore(Core):
         # Ours stands around the core, so the checkpoint's own is not even loaded.
         without = {"safety_checker": None} if "safety_checker" in self._checkpoint.parts else {}
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
+        # Half precision saves memory where it is fast; on a CPU it is slower.
+        dtype = self._dtype or ("float32" if device == "cpu" else "bfloat16")
         try:
             pipeline = DiffusionPipeline.from_pretrained(
                 self._checkpoint.directory,
                 local_files_only=True,
                 use_safetensors=True,
-                # Half precision saves memory where it is fast; on a CPU it is slower.
-                dtype=torch.float32 if device == "cpu" else torch.bfloat16,
+                dtype=getattr(torch, dtype),
                 **without,
             )
         except Exception as error:
@@ -119,6 +132,8 @@ class DiffusersCore(Core):
                 f"The checkpoint {self._checkpoint.directory} cannot be loaded "
                 f"({type(error).__name__}: {error})."
             ) from error
+        for lora in self._loras:
+            merge(pipeline, lora)
         return pipeline.to(device)
 
     def _draw(

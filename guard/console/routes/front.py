@@ -8,8 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from guard.appeals import Appeals
 from guard.console.access import SignedIn, Who, sees
 from guard.console.page import ROOT, Page, show
+from guard.console.routes.policies import drafts_of
 from guard.console.views import front as views
+from guard.console.views.keys import signers
 from guard.gateway.callers import sees_commitment
+from guard.policy_watch import PolicyWatch
 from provenance.home import Home
 
 router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
@@ -36,5 +39,10 @@ def _signs(request: Request, who: SignedIn) -> list[views.Sign]:
     ]
     signs = [views.of_appeals(waiting, now), *views.of_decisions(rows)]
     if who.everywhere:
+        watch: PolicyWatch | None = getattr(request.app.state, "policy_watch", None)
+        fault = watch.fault if watch else None
+        policy = request.app.state.pipeline.policy.ref
+        signs.append(views.of_policy(policy, fault, drafts_of(request).all()))
         signs.append(views.of_ledger(home.ledger, now))
+        signs += views.of_signers(signers(home, now))
     return signs

@@ -69,7 +69,7 @@ async def on_trial(request: Request, who: Operator) -> Response:
 async def begin(request: Request, who: Admin) -> Response:
     """Begin a draft of what is in force."""
     fields = await sent_form(request, who)
-    drafts = _drafts(request)
+    drafts = drafts_of(request)
     draft = await run_in_threadpool(
         lambda: drafts.begin(fields.get("title", ""), by=who.identity.subject)
     )
@@ -79,14 +79,14 @@ async def begin(request: Request, who: Admin) -> Response:
 @router.get("/drafts/{draft_id}")
 async def read(request: Request, who: Operator, draft_id: str) -> Response:
     """A draft, and all that there is to say of it."""
-    draft = await run_in_threadpool(_drafts(request).read, draft_id)
+    draft = await run_in_threadpool(drafts_of(request).read, draft_id)
     return await run_in_threadpool(_draft, request, who, draft)
 
 
 @router.get("/drafts/{draft_id}/file", dependencies=[OPERATORS])
 async def kept(request: Request, draft_id: str) -> Response:
     """The text of a draft, as a file."""
-    draft = await run_in_threadpool(_drafts(request).read, draft_id)
+    draft = await run_in_threadpool(drafts_of(request).read, draft_id)
     return attached(draft.policy, "policy.yaml", "application/yaml")
 
 
@@ -94,7 +94,7 @@ async def kept(request: Request, draft_id: str) -> Response:
 async def save(request: Request, who: Admin, draft_id: str) -> Response:
     """Keep what somebody wrote. Where that cannot be, the page still holds their words."""
     fields = await sent_form(request, who, MAX_FORM_BYTES)
-    drafts = _drafts(request)
+    drafts = drafts_of(request)
     texts = [fields.get(name, "").replace("\r\n", "\n") for name in ("policy", "cases")]
     seen, by = fields.get("seen", ""), who.identity.subject
     try:
@@ -112,7 +112,7 @@ async def save(request: Request, who: Admin, draft_id: str) -> Response:
 async def replay_draft(request: Request, who: Operator, draft_id: str) -> Response:
     """What a draft would have decided on what was asked before."""
     fields = await sent_form(request, who)
-    drafts = _drafts(request)
+    drafts = drafts_of(request)
     policy = await run_in_threadpool(lambda: drafts.policy_of(drafts.read(draft_id)))
     return _replay(request, fields, policy, f"{ROOT}/policies/drafts/{draft_id}")
 
@@ -121,7 +121,7 @@ async def replay_draft(request: Request, who: Operator, draft_id: str) -> Respon
 async def publish(request: Request, who: Admin, draft_id: str) -> Response:
     """Publish a draft that somebody else wrote."""
     fields = await sent_form(request, who)
-    drafts = _drafts(request)
+    drafts = drafts_of(request)
     pipeline: Pipeline = request.app.state.pipeline
     seen, by = fields.get("seen", ""), who.identity.subject
 
@@ -136,7 +136,7 @@ async def publish(request: Request, who: Admin, draft_id: str) -> Response:
 async def discard(request: Request, who: Admin, draft_id: str) -> Response:
     """Forget a draft."""
     await sent_form(request, who)
-    await run_in_threadpool(_drafts(request).discard, draft_id)
+    await run_in_threadpool(drafts_of(request).discard, draft_id)
     return go(f"{ROOT}/policies")
 
 
@@ -154,14 +154,15 @@ def _named(request: Request) -> str:
     return watch.name if watch else home.settings.policy
 
 
-def _drafts(request: Request) -> Drafts:
+def drafts_of(request: Request) -> Drafts:
+    """The drafts of the policy in force."""
     return Drafts(request.app.state.home, _named(request))
 
 
 def _overview(request: Request, who: SignedIn) -> Response:
     watch: PolicyWatch | None = getattr(request.app.state, "policy_watch", None)
     pipeline: Pipeline = request.app.state.pipeline
-    drafts = _drafts(request)
+    drafts = drafts_of(request)
     try:
         found, broken = views.shown(_named(request)), ""
     except WardmarkError as error:
@@ -182,7 +183,7 @@ def _overview(request: Request, who: SignedIn) -> Response:
 
 
 def _draft(request: Request, who: SignedIn, draft: Draft, said: str = "") -> Response:
-    drafts = _drafts(request)
+    drafts = drafts_of(request)
     return show(
         request,
         "draft.html",

@@ -36,3 +36,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
     live.textContent = `Newest first; changed at ${new Date().toISOString().slice(11, 19)}.`;
   }
 });
+
+// On a phone the navigation is wider than the page.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -6,9 +6,12 @@ from itertools import islice
 from typing import Final, Literal
 
 from guard.console.views.decisions import KINDS, Row, Seen, row_of
+from guard.console.views.keys import SignerRow
 from guard.decisions import Result
-from policies.decision import Frozen
+from guard.policy_draft import Draft
+from policies.decision import Frozen, PolicyRef
 from provenance.errors import LedgerEntryNotFound
+from provenance.keys.ring import KeyState
 from provenance.ledger import Ledger
 
 RECENT: Final = 500  # decisions that shares are drawn from
@@ -101,13 +104,42 @@ def of_ledger(ledger: Ledger, now: datetime) -> Sign:
     )
 
 
+def of_policy(policy: PolicyRef, fault: str | None, drafts: Sequence[Draft]) -> Sign:
+    """Whether the file of the policy holds, and what waits for a second person."""
+    waiting = sum(not draft.published for draft in drafts)
+    said = f"{waiting} drafts are being written." if waiting else "Nobody is writing another."
+    return Sign(
+        name="Policy in force",
+        state="against" if fault else "holds",
+        figure=f"{policy.name} {policy.version}",
+        said="Its file does not hold; what was in force stays." if fault else said,
+        path="/console/policies",
+        link="Read it",
+    )
+
+
+def of_signers(rows: Sequence[SignerRow]) -> tuple[Sign, ...]:
+    """How long the certificate of the signer lasts; nothing where it is kept elsewhere."""
+    active = next((row for row in rows if row.entry.state is KeyState.ACTIVE), None)
+    if active is None:
+        return ()
+    return (
+        Sign(
+            name="Signer's certificate",
+            state="against" if active.days < 0 else "unsure" if active.warns else "holds",
+            figure=f"{active.days} days",
+            said="until it ends; then nothing is delivered. Renew it with: wardmark keys",
+        ),
+    )
+
+
 def span(age: timedelta) -> str:
     """A span in its largest unit."""
-    seconds = max(0, int(age.total_seconds()))
+    seconds = age.total_seconds()
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} seconds"
+            return f"{seconds // size:.0f} {unit}"
+    return "a moment"
 
 
 def _share(part: int, whole: int) -> str:

@@ -1,0 +1,81 @@
+"""The front page says what needs somebody, and nothing that a tenant must not know."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from selenium.webdriver import Chrome
+
+from guard.console.views import front
+from guard.console.views.keys import signers
+from guard.gateway.callers import Role
+from policies.decision import PolicyRef
+from provenance.home import Home
+from tests.console.conftest import FIGHT, Console, complaints, sign_in
+from tests.support.accessibility import barriers
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+POLICY = PolicyRef(name="own", version="1", digest="0" * 64)
+
+
+def test_a_person_who_waits_is_the_first_thing() -> None:
+    assert front.of_appeals([], NOW).state == "holds"
+    sign = front.of_appeals([NOW - timedelta(days=3), NOW], NOW)
+    assert (sign.state, sign.figure) == ("against", "2")
+    assert "3 days" in sign.said
+
+
+def test_a_ledger_that_nobody_writes_to_is_said(home: Home) -> None:
+    last = next(home.ledger.latest()).at
+    assert front.of_ledger(home.ledger, last).state == "holds"
+    late = front.of_ledger(home.ledger, last + front.OLD_CHECKPOINT + timedelta(hours=1))
+    assert late.state == "unsure"
+    assert late.figure == "25 hours ago"
+
+
+def test_a_policy_whose_file_does_not_hold_is_said() -> None:
+    assert front.of_policy(POLICY, None, ()).state == "holds"
+    assert front.of_policy(POLICY, "line 3 ...", ()).state == "against"
+
+
+def test_a_certificate_that_ends_is_said(home: Home) -> None:
+    end = signers(home, NOW)[0].entry.valid_until
+    states = [
+        front.of_signers(signers(home, end - timedelta(days=days)))[0].state
+        for days in (200, 5, -1)
+    ]
+    assert states == ["holds", "unsure", "against"]
+    assert front.of_signers(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [
+        (timedelta(seconds=3), "a moment"),
+        (timedelta(minutes=5), "5 minutes"),
+        (timedelta(hours=30), "30 hours"),
+        (timedelta(days=9), "9 days"),
+    ],
+)
+def test_a_span_is_said_in_one_unit(age: timedelta, said: str) -> None:
+    assert front.span(age) == said
+
+
+def test_shares_are_of_what_somebody_may_see(console: Console) -> None:
+    console.ask(FIGHT)
+    console.ask(FIGHT, tenant="acme")
+    everything = front.recent(console.home.ledger, lambda _: True)
+    assert len(everything) >= 2
+    assert front.recent(console.home.ledger, lambda _: False) == ()
+    assert front.of_decisions(())[0].figure == "none"
+    with console.client(console.key(Role.MODERATOR, tenant="acme")) as client:
+        page = client.get("").text
+    assert "1 of the last 1 decisions" in page
+    for secret in ("Policy in force", "Last checkpoint", "certificate"):
+        assert secret not in page
+
+
+def test_the_overview_is_for_everybody(console: Console, desktop: Chrome, phone: Chrome) -> None:
+    for browser in (desktop, phone):
+        sign_in(browser, console, console.key())
+        assert barriers(browser) == []
+        assert complaints(browser) == []

@@ -2,8 +2,9 @@
 
 from guard.assessment import ImageAssessor, PromptAssessor
 from guard.check import Checker
-from guard.generation import load_core
+from guard.errors import InvalidRequest
 from guard.generation.core import EMBEDDED
+from guard.generation import load_core
 from guard.pipeline import Pipeline, Provenance
 from guard.pipeline.held import Shelf
 from policies.candidate import Candidate
@@ -82,10 +83,29 @@ def _assessors(home: Home | None) -> tuple[PromptAssessor, ImageAssessor]:
 
     prompt_assessor = load_prompt_assessor(home)
     lists = [images.load_list(path) for path in (home.known_content if home else ())]
-    return prompt_assessor, images.load_assessor(prompt_assessor, lists=lists)
+    signals = images.load_assessor(prompt_assessor, lists=lists)
+    guards = load_image_guards(home)
+    return prompt_assessor, images.Panel(signals, guards) if guards else signals
 
 
-def load_image_assessor(home: Home | None) -> ImageAssessor:
-    """All that looks at pictures in this home. Raises as ``build_checker``."""
-    _, assessor = _assessors(home)
-    return assessor
+def load_image_guards(home: Home | None) -> list[ImageAssessor]:
+    """The guards of pictures that the settings declare, each alone. Raises as loading one does."""
+    if home is None or not home.settings.image_guards:
+        return []
+    from guard.images.adapters import image_guards_of
+
+    return image_guards_of(home.settings.image_guards, home.path)
+
+
+def load_image_assessor(home: Home | None, guard: str | None = None) -> ImageAssessor:
+    """All that looks at pictures in this home, or the one ``guard`` that is named so.
+
+    Raises as ``build_checker``, and InvalidRequest where there is no such guard.
+    """
+    if guard is None:
+        return _assessors(home)[1]
+    found = {each.ref.name: each for each in load_image_guards(home)}
+    if guard not in found:
+        there = ", ".join(found) or "none"
+        raise InvalidRequest(f"no guard {guard} in [[image_guards]]; there are: {there}")
+    return found[guard]

@@ -90,6 +90,8 @@ FIELDS: dict[str, Field] = {
         Field("memorised.distance", Kind.NUMBER, "bits in which the two fingerprints differ"),
         Field("text.present", Kind.FLAG, "the picture holds legible text"),
         Field("text.lines", Kind.NUMBER, "lines of text read in the picture"),
+        Field("face.present", Kind.FLAG, "a guard found a face in the picture"),
+        Field("face.count", Kind.NUMBER, "how many faces it found"),
         Field("qr.present", Kind.FLAG, "the picture holds a QR or bar code"),
         Field("qr.host", Kind.TEXT, "the hosts that its codes lead to, separated by spaces"),
     )

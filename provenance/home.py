@@ -92,7 +92,8 @@ scheme = ""
 known_content = []
 
 # Guards of prompts of your own are declared as [[prompt_guards]] at the end of this file
-# (docs/prompt-guard.md); without any, the embedded one assesses.
+# (docs/prompt-guard.md); without any, the embedded one assesses. Guards that look at pictures are
+# declared as [[image_guards]] (docs/image-guard.md); without any, nobody looks at scenes.
 
 # Who says when a picture was signed (docs/credential.md): addresses of RFC 3161 authorities, asked
 # in turn. policy: required (no picture without one), try (without where all are down), off.
@@ -140,6 +141,7 @@ class Settings(Frozen):
     review: ReviewSettings = ReviewSettings()
     appeals: AppealSettings = AppealSettings()
     prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
+    image_guards: tuple[Mapping[str, Any], ...] = ()
 
 
 def default_path() -> Path:

@@ -10,6 +10,7 @@ from rich.table import Table
 from guard.cli.options import HomeOption, JsonOption, home_if_any
 from guard.cli.output import print_json, progress_bar, results, say
 from guard.cli.paths import check_writable
+from guard.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from guard.evaluate.images import ImageEvaluation
@@ -108,6 +109,12 @@ def evaluate_images(
         float,
         typer.Option(min=1e-6, max=0.5, help="False-positive rate of the proposed thresholds."),
     ] = 0.01,
+    guard: Annotated[
+        str | None, typer.Option(help="Only the one of this name in [[image_guards]].")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Write what was fitted here, for calibration = ... of it.")
+    ] = None,
     shifts: Annotated[
         bool, typer.Option(help="Again under darkness, glare, blur and more: seven times the work.")
     ] = True,
@@ -119,15 +126,19 @@ def evaluate_images(
     Ends with 4 where a picture cannot be read; the figures are of the others.
     """
     from guard.deployment import load_image_assessor
-    from guard.evaluate.images import evaluate_images
+    from guard.evaluate.images import calibration_file, evaluate_images
     from guard.evaluate.labelled_images import read_labelled_images
     from guard.evaluate.page import evaluation_page
     from provenance.picture import write_atomically
 
     if html is not None:
         check_writable(html)
+    if calibration is not None:
+        check_writable(calibration)
+        if guard is None:
+            raise InvalidRequest("--calibration is of one guard; name it with --guard")
     given = read_labelled_images(folder)
-    assessor = load_image_assessor(home_if_any(context, home))
+    assessor = load_image_assessor(home_if_any(context, home), guard)
     with progress_bar() as progress:
         found = evaluate_images(
             given,
@@ -137,6 +148,8 @@ def evaluate_images(
             shifted=shifts,
             progress=progress,
         )
+    if calibration is not None:
+        write_atomically(calibration, calibration_file(found))
     if html is not None:
         write_atomically(html, evaluation_page(found).encode())
     if as_json:

@@ -3,9 +3,11 @@
 from guard.images.assessor import PictureAssessor, load_assessor
 from guard.images.known import pixels_sha256
 from guard.images.known_list import KnownContentList, load_list, parse_list
+from guard.images.panel import Panel
 
 __all__ = [
     "KnownContentList",
+    "Panel",
     "PictureAssessor",
     "load_assessor",
     "load_list",

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,10 @@ def pixels_sha256(pixels: Pixels) -> str:
     digest = hashlib.sha256(f"{width}x{height}\n".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
+
+
+CONCLUSIVE: Final = "match.conclusive"
+"""The field that says that nothing else about the picture matters."""
 
 
 class KnownContent:
@@ -48,6 +53,7 @@ class KnownContent:
                 "match.known_content": True,
                 "match.list": match.list_name,
                 "match.distance": match.distance,
+                CONCLUSIVE: match.conclusive,
             },
         )
 

@@ -7,7 +7,8 @@ import pytest
 
 from guard.errors import SafetyUnavailable
 from guard.prompts.adapters.crosswalk import OPENAI
-from guard.prompts.adapters.moderations import BATCH, MAX_ANSWER, ModerationsAssessor
+from guard.prompts.adapters.endpoint import MAX_ANSWER
+from guard.prompts.adapters.moderations import BATCH, ModerationsAssessor
 from policies.categories import CATEGORIES
 from tests.adapters.endpoint import Answer, Asked, endpoint, honest
 

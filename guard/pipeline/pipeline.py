@@ -130,8 +130,9 @@ class Pipeline:
         if unmet := self._unmet(self.core.info.domain):
             raise SafetyUnavailable(
                 f"policy {self.policy.ref.name} needs pictures assessed for {', '.join(unmet)},"
-                f" core {self.core.info.name} is open, and no assessor covers them; supply one, or"
-                " choose a policy that does not require them"
+                f" core {self.core.info.name} is open, and no assessor covers them; declare one"
+                " in wardmark.toml as [[image_guards]] (docs/image-guard.md), or choose a policy that"
+                " does not require them"
             )
 
     def _unmet(self, domain: Domain) -> tuple[str, ...]:

@@ -41,9 +41,10 @@ serve: .venv/.runtime
 	$(BIN)/wardmark init
 	$(BIN)/wardmark serve
 
-# The pictures of the README and of docs/verify-page.md.
+# The pictures of the README, of docs/verify-page.md and of docs/console.md.
 figures: .venv/.dev
 	$(BIN)/python docs/figures.py
+	$(BIN)/python docs/console_figures.py
 
 # Retrains the embedded core; resumable: run it again to go on. BUDGET is wall-clock time.
 BUDGET ?= 90m

@@ -36,7 +36,7 @@ from guard.pipeline.source import Source, read_source
 from guard.pipeline.trail import DISCHARGES, EDIT_STEPS, REQUIRED_STEPS, Trail
 from policies.candidate import Candidate
 from policies.categories import CATEGORIES
-from policies.decision import Action, Decision, Obligation
+from policies.decision import Action, Decision, Obligation, Scalar
 from policies.policy import Policy
 from provenance.ledger.commitment import commitment
 from provenance.picture import Pixels
@@ -131,8 +131,8 @@ class Pipeline:
             raise SafetyUnavailable(
                 f"policy {self.policy.ref.name} needs pictures assessed for {', '.join(unmet)},"
                 f" core {self.core.info.name} is open, and no assessor covers them; declare one"
-                " in wardmark.toml as [[image_guards]] (docs/image-guard.md), or choose a policy that"
-                " does not require them"
+                " as [[image_guards]] in wardmark.toml (docs/image-guard.md), or choose a policy"
+                " that does not require them"
             )
 
     def _unmet(self, domain: Domain) -> tuple[str, ...]:
@@ -232,7 +232,9 @@ class Pipeline:
     ) -> Released:
         """From one drawn picture to a released file. Raises DecisionRefused."""
         at("decide_image")
-        trail = trail.after("assess_image", {"assessor": str(seen.assessor)})
+        unseen = ", ".join(sorted(seen.not_assessed))  # is never the same as safe, so it is said
+        looked: dict[str, Scalar] = {"assessor": str(seen.assessor), "not_assessed": unseen}
+        trail = trail.after("assess_image", looked)
         look = self._look(case, "image", pixels, seen, trail)
         decision, trail = look.decision, look.trail
         decided = (*case.decided, decision)

@@ -1,5 +1,6 @@
 """The way of one request: what passes, what is refused, what is recorded, what stops."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,17 @@ def test_a_prompt_that_policy_would_redact_is_held_and_not_drawn(
     with pytest.raises(ReviewRequired, match="held for review"):
         pipeline_of(home, policy=policy, prompts=prompts).run(ImageRequest(prompt="a letter"))
     assert kinds(home) == ["refusal"]
+
+
+def test_what_nobody_looked_for_stands_in_the_receipt_and_in_the_ledger(home: Home) -> None:
+    images = ScriptedImageAssessor(covers=frozenset({"violence"}))
+    request = ImageRequest(prompt="a calm sea")
+    (released,) = pipeline_of(home, images=images).run(request).released
+    (looked,) = (r for r in released.trail.receipts if r.step == "assess_image")
+    assert "sexual_minors" in str(looked.detail["not_assessed"]).split(", ")
+    assert "violence" not in str(looked.detail["not_assessed"]).split(", ")
+    assert released.entry is not None
+    assert "sexual_minors" in json.dumps(released.entry.event.body["image"])
 
 
 def test_label_puts_readable_words_on_the_picture(home: Home, tmp_path: Path) -> None:

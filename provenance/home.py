@@ -30,7 +30,7 @@ from policies.decision import Frozen
 from provenance.callers import CallerSettings
 from provenance.credential import DataSet
 from provenance.credential.stamping import TIMEOUT, StampPolicy, TimeAuthorities
-from provenance.errors import HomeInvalid, OutputFailed
+from provenance.errors import HomeInvalid, LedgerOccupied, OutputFailed
 from provenance.keys import (
     Signer,
     SignerSettings,
@@ -75,11 +75,11 @@ candidate = ""
 candidate_share = 1.0
 
 # Where the ledger lives; empty means ledger.db in this folder.
-database = ""
+database = "{database}"
 
 # Where the keys of subjects live, never the ledger's own database; empty means subject-keys.db in
 # this folder. Several hosts on one ledger share one store.
-subject_keys = ""
+subject_keys = "{subject_keys}"
 
 # How long sealed data stays readable (docs/forgetting.md); empty means the shipped plan.
 retention = ""
@@ -144,6 +144,11 @@ class Settings(Frozen):
     image_guards: tuple[Mapping[str, Any], ...] = ()
 
 
+def _quoted(text: str) -> str:
+    """``text`` as it stands between the quotation marks of TOML."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def default_path() -> Path:
     """``$WARDMARK_HOME``, else the platform's data directory."""
     named = os.environ.get("WARDMARK_HOME")
@@ -157,10 +162,21 @@ class Home:
     path: Path
 
     @classmethod
-    def create(cls, path: Path, *, provider: str, version: str) -> "Home":
+    def create(
+        cls,
+        path: Path,
+        *,
+        provider: str,
+        version: str,
+        database: str = "",
+        subject_keys: str = "",
+    ) -> "Home":
         """Make a home with a fresh ledger, ledger key and DEVELOPMENT signing certificate.
 
-        Raises HomeInvalid where something else stands, OutputFailed where it cannot be written.
+        ``database`` and ``subject_keys``: URLs of empty databases for the ledger and for the keys
+        of subjects, in place of files in the home. Raises HomeInvalid where something else stands,
+        OutputFailed where it cannot be written, LedgerOccupied where the database holds a ledger,
+        LedgerUnavailable.
         """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise HomeInvalid(f"{path} is not empty; name an empty or new folder with --home")
@@ -172,18 +188,25 @@ class Home:
         except OSError as error:
             raise OutputFailed(f"cannot make {path}: {error.strerror}") from error
         try:
-            escaped = provider.replace("\\", "\\\\").replace('"', '\\"')
-            (building / SETTINGS_FILE).write_text(
-                SETTINGS_TEMPLATE.format(provider=escaped, version=version), encoding="utf-8"
+            written = {"provider": provider, "database": database, "subject_keys": subject_keys}
+            text = SETTINGS_TEMPLATE.format(
+                version=version, **{name: _quoted(value) for name, value in written.items()}
             )
-            LedgerKey.create(building / KEY_FILE)
+            (building / SETTINGS_FILE).write_text(text, encoding="utf-8")
+            (building / SETTINGS_FILE).chmod(0o600)  # the URL of a database may hold a password
+            key = LedgerKey.create(building / KEY_FILE)
             create_commitment_key(building / "commitment.key")
             create_development_signer(building / KEYS_FOLDER)
             create_mark_keys(building / MARK_KEYS_FILE)
-            database = f"sqlite:///{building / LEDGER_FILE}"
-            migrations.upgrade(database)
-            KeyStore.create(f"sqlite:///{building / SUBJECT_KEYS_FILE}").close()
-            with Ledger(database) as ledger:
+            ledger_url = database or f"sqlite:///{building / LEDGER_FILE}"
+            migrations.upgrade(ledger_url)
+            keys_url = subject_keys or f"sqlite:///{building / SUBJECT_KEYS_FILE}"
+            KeyStore.create(keys_url).close()
+            with Ledger(ledger_url, key) as ledger:
+                if ledger.size:
+                    raise LedgerOccupied(
+                        "that database holds a ledger; copy the home of a host that writes to it"
+                    )
                 ledger.append([Event(kind="home.created", body={"version": version})])
             if path.exists():
                 path.rmdir()

@@ -17,6 +17,12 @@ def init(
     provider: Annotated[
         str, typer.Option(help="Who answers for this system; stands in every credential.")
     ] = "Unnamed provider (development)",
+    database: Annotated[
+        str, typer.Option(metavar="URL", help="An empty PostgreSQL database for the ledger.")
+    ] = "",
+    subject_keys: Annotated[
+        str, typer.Option(metavar="URL", help="Another one for the keys of subjects.")
+    ] = "",
     renew: Annotated[
         bool,
         typer.Option("--renew-certificate", help="Give an existing home a new certificate."),
@@ -31,7 +37,13 @@ def init(
     made = (
         Home.open(path)
         if there
-        else Home.create(path, provider=provider, version=package_version())
+        else Home.create(
+            path,
+            provider=provider,
+            version=package_version(),
+            database=database,
+            subject_keys=subject_keys,
+        )
     )
     if as_json:
         print_json(

@@ -12,10 +12,12 @@ from guard.gateway import (
     guardrail,
     health,
     images,
+    metrics,
     models,
     moderations,
     page,
     resolution,
+    tracing,
     verification,
 )
 from guard.gateway.callers import Callers
@@ -25,6 +27,7 @@ from guard.gateway.errors import ERRORS, install_error_shape
 from guard.gateway.jobs import routes as jobs
 from guard.gateway.jobs.runner import working
 from guard.gateway.limits import RateLimiter
+from guard.gateway.seeing import Seeing
 from guard.gateway.verification import Detector
 from guard.pipeline import Pipeline
 from guard.review import Review
@@ -46,6 +49,7 @@ def create_app(
         redirect_slashes=False,
         responses=ERRORS,
         lifespan=working,
+        telemetry=tracing.CONFIG,
     )
     app.state.home = home
     app.state.pipeline = pipeline
@@ -55,6 +59,10 @@ def create_app(
     app.state.detector = Detector(home, fetcher)
     app.state.feedback_limit = RateLimiter(page.FEEDBACK_PER_MINUTE)
     app.state.appeals = Appeals(home)
+    app.state.readiness = health.Readiness()
+    app.state.metrics = metrics.Metrics()
+    places = app.state.drawing.places
+    app.state.metrics.watch(lambda: home.ledger, lambda: (places.waiting, places.running))
     app.state.review = Review(home, lambda: app.state.pipeline)
     app.state.appeal_limit = RateLimiter(appeals.PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)
@@ -69,6 +77,7 @@ def create_app(
         verification,
         page,
         health,
+        metrics,
     ):
         app.include_router(part.router)
     app.include_router(guardrail.router)
@@ -77,4 +86,5 @@ def create_app(
     console.install(app)
 
     app.add_middleware(Entrance)
+    app.add_middleware(Seeing, metrics=app.state.metrics)
     return app

@@ -38,6 +38,7 @@ class Entrance:
         if declared.isdigit() and int(declared) <= MAX_BODY_BYTES:
             await self._app(scope, receive, named)
             return
+        scope["state"]["code"] = "request_too_large"
         message = f"a request may hold {MAX_BODY_BYTES:,} bytes"
         body = error_body(message, status=413, code="request_too_large")
         await JSONResponse(body, 413)(scope, receive, named)

@@ -115,28 +115,31 @@ def error_document(error: WardmarkError) -> dict[str, Any]:
     return error_body(str(error), status=error.http_status, code=error.code, **more)
 
 
-async def _of_ours(_: Request, error: Exception) -> JSONResponse:
+async def _of_ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WardmarkError)  # noqa: S101  # registered for it alone
+    request.state.code = error.code
     return JSONResponse(error_document(error), error.http_status, retry_headers(error))
 
 
-async def _of_validation(_: Request, error: Exception) -> JSONResponse:
+async def _of_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it alone
+    request.state.code = "invalid_value"
     first = error.errors()[0]
     param = ".".join(str(part) for part in first["loc"] if part != "body") or None
     message = f"{param}: {first['msg']}" if param else first["msg"]
     return JSONResponse(error_body(message, status=400, code="invalid_value", param=param), 400)
 
 
-async def _of_http(_: Request, error: Exception) -> JSONResponse:
+async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for it alone
-    code = _CODES.get(error.status_code, "http_error")
+    code = request.state.code = _CODES.get(error.status_code, "http_error")
     body = error_body(str(error.detail), status=error.status_code, code=code)
     return JSONResponse(body, error.status_code, error.headers)
 
 
 async def _of_bug(request: Request, _: Exception) -> JSONResponse:
     """A fault of ours: says nothing of its inside, and names the request for the logs."""
+    request.state.code = "internal_error"
     named = request.state.request_id
     message = f"internal error; quote request {named} to the operator"
     body = error_body(message, status=500, code="internal_error")

@@ -20,6 +20,10 @@ from policies.decision import Decision
 class Observer(Protocol):
     """Told of each step that ended, well or not, and of each decision. Never of a prompt."""
 
+    def began(self, decision_id: str) -> None:
+        """The pipeline took a request on, which has this id in the ledger."""
+        ...
+
     def ran(self, step: str, seconds: float) -> None:
         """``step`` took so long; names as in ``guard.pipeline.trail``."""
         ...
@@ -52,6 +56,13 @@ def timed(step: str) -> Iterator[None]:
         observer = _observer.get()
         if observer is not None:
             observer.ran(step, perf_counter() - began)
+
+
+def begun(decision_id: str) -> None:
+    """Tell the observer, if there is one, of a request that is taken on."""
+    observer = _observer.get()
+    if observer is not None:
+        observer.began(decision_id)
 
 
 def tell(assessment: Assessment, decision: Decision) -> None:

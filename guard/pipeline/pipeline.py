@@ -27,7 +27,7 @@ from guard.pipeline.ending import What, recorded_if_stopped, refuse
 from guard.pipeline.facts import facts_of
 from guard.pipeline.held import Held, Ruling, Shelf, lifted
 from guard.pipeline.label import draw_label
-from guard.pipeline.observing import tell, timed
+from guard.pipeline.observing import begun, tell, timed
 from guard.pipeline.redact import redact
 from guard.pipeline.release import Draft, Provenance, Released, content_payload, release
 from guard.pipeline.request import ImageRequest
@@ -162,6 +162,7 @@ class Pipeline:
         sent = open_sent(request.edit) if request.edit else None
         asked = admit(request, self.core.info, sent)
         decision_id = f"dec_{token_hex(8)}" if ruling is None else ruling.decision_id
+        begun(decision_id)
         trail = (Trail(required=STEPS_OF_AN_EDIT) if sent else Trail()).after("admit")
         ledger = self.provenance.ledger
         tenant = kept("caller.tenant", request.caller.tenant, self.commitment_key)

@@ -19,6 +19,8 @@ from guard.gateway.callers import Admission
 from guard.gateway.drawing import Drawing, unpacked
 from guard.gateway.errors import error_body
 from guard.gateway.jobs.store import Claimed
+from guard.gateway.seeing import Watcher
+from guard.pipeline.observing import observing
 from policies.errors import WardmarkError
 from provenance.errors import ProvenanceUnavailable
 from provenance.work import WorkSettings
@@ -123,7 +125,8 @@ async def working(app: FastAPI) -> AsyncIterator[None]:
     """The life of ``app``: jobs are drawn from its start to its stop."""
     state = app.state
     runner = Runner(state.drawing, state.callers.admission, state.home.settings.work)
-    runner.start()
+    with observing(Watcher(app.state.metrics)):  # of the tasks that are begun here
+        runner.start()
     try:
         yield
     finally:

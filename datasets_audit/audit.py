@@ -10,6 +10,8 @@ Everything is written into a folder beside ``out`` and takes its name at the ver
 # ruff: noqa: S608 - built of our own names and of checked attribute names
 
 import json
+import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -35,6 +37,7 @@ from datasets_audit.errors import OutputOccupied
 from datasets_audit.figures import QUESTIONS, SAMPLES, ask, balance_questions, database
 from datasets_audit.findings import Finding
 from datasets_audit.licence import DeclaredUse
+from datasets_audit.memory import Memory, inspected
 from datasets_audit.poison import poison_findings
 from datasets_audit.recording import record
 from datasets_audit.reference import ReferencePopulation, load_reference
@@ -86,6 +89,7 @@ def audit(
     workers: int | None = None,
     secret: bytes | None = None,
     rights: Rights | None = None,
+    memory: Path | str | None = None,
 ) -> AuditReport:
     """Audit the data set at ``source``: a folder of pictures, or Parquet.
 
@@ -96,10 +100,12 @@ def audit(
     bytes that key the commitments to subjects and the salts of rows; give the same one to be able
     to find a subject in several audits. Without it they are keyed at random.
     ``rights``: opt-outs and recorded responses (``datasets_audit.rights.load_rights``).
+    ``memory``: a file that remembers what was measured, so that only what changed is opened, and an
+    audit that was killed goes on.
 
     Raises SourceInvalid, AnnotationsInvalid, ReferenceInvalid, EngineUnknown, OutputOccupied,
-    OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong with a single picture or row is a
-    finding in the report.
+    MemoryUnusable, OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong with a single
+    picture or row is a finding in the report.
     """
     tick = progress or (lambda _what, _done, _total: None)
     population = load_reference(Path(reference)) if reference else None
@@ -123,10 +129,13 @@ def audit(
         (folder / SKETCH_KEY).parent.mkdir()
         (folder / SKETCH_KEY).write_text(sketch_key(terms.secret).hex() + "\n", encoding="ascii")
         writer = ShardWriter(folder, stated, terms)
-        passing = stack.enter_context(closing(spread.map(inspect_batch, given.batches())))
-        inspected = _counted(passing, count, tick)
+        remembered = stack.enter_context(Memory(Path(memory))) if memory else None
+        passing = stack.enter_context(
+            closing(inspected(spread, inspect_batch, given.batches(), remembered))
+        )
+        counted_in = _counted(passing, count, tick)
         shards = [
-            writer.write(number, pictures) for number, pictures in enumerate(in_shards(inspected))
+            writer.write(number, pictures) for number, pictures in enumerate(in_shards(counted_in))
         ]
         tick("measuring", 0, 1)
         with database(folder) as connection:
@@ -276,7 +285,8 @@ def _whole_or_absent(out: Path) -> Iterator[Path]:
         raise OutputOccupied(f"{out} holds something that is not an audit. Name another folder.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        _clear_killed(out)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.{os.getpid()}.", dir=out.parent))
         try:
             folder = staging / "new"
             folder.mkdir()
@@ -292,3 +302,21 @@ def _whole_or_absent(out: Path) -> Iterator[Path]:
             f"The report could not be written to {out}: {reason}. Nothing half-written was left; "
             "check the folder, its permissions and the free space."
         ) from error
+
+
+def _clear_killed(out: Path) -> None:
+    """Remove what audits of ``out`` left that were killed: their process is no more."""
+    ours = re.compile(re.escape(f".{out.name}.") + r"(\d+)\..+")
+    for left in out.parent.iterdir():
+        if (found := ours.fullmatch(left.name)) and not _runs(int(found[1])):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -8,6 +8,7 @@ WardmarkError (policies.errors)
 │   ├── EngineUnknown         2 / 400   an engine that is not there
 │   ├── OptOutsInvalid        2 / 422   a list of opt-outs or responses that is none
 │   ├── AttestationInvalid    2 / 422   an item, document or day that cannot be attested
+│   ├── MemoryUnusable        4 / 409   the file that remembers what was measured is broken
 │   └── OutputOccupied        2 / 409   the output folder holds something that is no audit
 └── Unavailable
     ├── EngineUnavailable     4 / 503   an engine whose software or cluster is not there
@@ -56,6 +57,14 @@ class AttestationInvalid(WrongUse):
 
     http_status = 422
     code = "attestation_invalid"
+
+
+class MemoryUnusable(WrongUse):
+    """The file that remembers what was measured cannot be read or written."""
+
+    exit_code = 4
+    http_status = 409
+    code = "memory_unusable"
 
 
 class OutputOccupied(WrongUse):

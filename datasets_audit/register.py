@@ -6,6 +6,7 @@ audit was written, and whoever looks for it holds the report that lies there aga
 
 import os
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -48,6 +49,11 @@ def remember(home: Path, report: AuditReport, folder: Path) -> None:
         raise OutputFailed(
             f"{path} cannot be written: {error.strerror}. Check the permissions of the home."
         ) from error
+
+
+def memory_of(home: Path, name: str) -> Path:
+    """The file that remembers what was measured of the data set ``name``."""
+    return home / FOLDER / f"{sha256(name.encode()).hexdigest()[:16]}.measured"
 
 
 def folder_of(home: Path, root: str) -> Path | None:

@@ -42,6 +42,15 @@ class FolderBatch:
                 yield Taken(_key(name), None, str(error).replace(str(self.root) + os.sep, ""))
 
 
+    def stamps(self) -> list[str]:
+        """Place, size and time of change of each file."""
+        return [stamp_of(self.root / name) for name in self.names]
+
+    def only(self, places: Sequence[int]) -> "FolderBatch":
+        """The files at these places."""
+        return FolderBatch(self.root, tuple(self.names[at] for at in places))
+
+
 class Folder:
     """Pictures below ``root``, sorted by path. Links are not followed: they could lead anywhere."""
 
@@ -94,6 +103,15 @@ class Folder:
                     strays.append(Stray(_key(path), "its name is not a picture's"))
         # By key, so that the order does not depend on the file system.
         return sorted(pictures, key=_key), sorted(strays)
+
+
+def stamp_of(path: Path) -> str:
+    """What changes when a file does; a file that is not there has a stamp of its own."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return f"{_key(str(path))}|absent"
+    return f"{_key(str(path))}|{status.st_size}|{status.st_mtime_ns}"
 
 
 def _key(name: str) -> str:

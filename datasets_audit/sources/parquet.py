@@ -7,12 +7,13 @@ else ``<parquet file>#<row>``, the first row being 1.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from datasets_audit.errors import SourceInvalid
+from datasets_audit.sources.folder import stamp_of
 from datasets_audit.sources.source import Stray, Taken
 from provenance.errors import PictureInvalid, PictureTooLarge
 from provenance.picture import read_file
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 BYTES_COLUMNS: Final = ("image", "bytes")
 PATH_COLUMNS: Final = ("path", "file", "image_path")
 KEY_COLUMNS: Final = ("key", "id", "file", "path")
+PIECE_ROWS: Final = 8_192  # of a row group that holds paths alone
 ROWS_IN_MEMORY: Final = 16  # pictures of some MB each, read together from one row group
 
 FETCH_ROWS: Final = 10_000  # rows searched for a picture to show; keys have no index
@@ -36,10 +38,60 @@ class RowGroup:
     file: Path
     group: int
     first: int
-    size: int
+    rows: int
+    places: tuple[int, ...] | None = None  # of the rows to take; all without
+
+    @property
+    def size(self) -> int:
+        """How many pictures it yields."""
+        return self.rows if self.places is None else len(self.places)
+
+    def stamps(self) -> list[str]:
+        """Those of the file with the number of the row, and of the pictures that rows lead to."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        whole = stamp_of(self.file)
+        try:
+            with pq.ParquetFile(self.file) as file:
+                named = {*PATH_COLUMNS, "image"}
+                leaves = [column.path for column in file.schema]
+                paths = [one for one in leaves if one in named or one == "image.path"]
+                table = file.read_row_group(self.group, paths) if paths else None
+        except (OSError, pa.ArrowException):
+            table = None
+        if table is None or "image" in paths:  # bytes without a path
+            return [f"{whole}|{self.first + at}" for at in self._taken]
+        rows = table.to_pylist()
+        return [f"{whole}|{self.first + at}|{self._linked(rows[at])}" for at in self._taken]
+
+    @property
+    def _taken(self) -> Sequence[int]:
+        return range(self.rows) if self.places is None else self.places
+
+    def _linked(self, row: dict[str, Any]) -> str:
+        image = row.get("image")
+        path = image.get("path") if isinstance(image, dict) else None
+        path = path or next((row[name] for name in PATH_COLUMNS if row.get(name)), None)
+        return stamp_of(self.file.parent / path) if isinstance(path, str) else ""
+
+    def only(self, places: Sequence[int]) -> "RowGroup":
+        """The rows at these places."""
+        taken = self._taken
+        return replace(self, places=tuple(taken[at] for at in places))
 
     def read(self) -> Iterator[Taken]:
         """The rows in order."""
+        wanted = set(self._taken)
+        last = max(wanted, default=-1)
+        for at, taken in enumerate(self._all(wanted)):
+            if taken is not None:
+                yield taken
+            if at == last:
+                return
+
+    def _all(self, wanted: set[int]) -> Iterator[Taken | None]:
+        """A row that is not ``wanted`` is None, and its picture is not opened."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -47,15 +99,22 @@ class RowGroup:
         at = self.first
         try:
             with pq.ParquetFile(self.file) as file:
-                wanted = _columns(file.schema_arrow, self.file)
-                for rows in file.iter_batches(ROWS_IN_MEMORY, [self.group], wanted):
+                columns = _columns(file.schema_arrow, self.file)
+                for rows in file.iter_batches(ROWS_IN_MEMORY, [self.group], columns):
+                    first = at - self.first
+                    if wanted.isdisjoint(range(first, first + len(rows))):
+                        yield from [None] * len(rows)
+                        at += len(rows)
+                        continue
                     for row in rows.to_pylist():
-                        yield self._take(row, f"{name}#{at}")
+                        here = at - self.first in wanted
+                        yield self._take(row, f"{name}#{at}") if here else None
                         at += 1
         except (OSError, pa.ArrowException) as error:
             # The rest of the group is lost, and each of its rows says so.
-            for row_number in range(at, self.first + self.size):
-                yield Taken(f"{name}#{row_number}", None, f"{name} cannot be read: {error}")
+            for row_number in range(at, self.first + self.rows):
+                lost = Taken(f"{name}#{row_number}", None, f"{name} cannot be read: {error}")
+                yield lost if row_number - self.first in wanted else None
 
     def _take(self, row: dict[str, Any], numbered: str) -> Taken:
         image = row.get("image")
@@ -124,11 +183,21 @@ class ParquetFiles:
         for path in self._files:
             try:
                 with pq.ParquetFile(path) as file:
-                    _columns(file.schema_arrow, path)
+                    held = {*BYTES_COLUMNS} & {*_columns(file.schema_arrow, path)}
                     first = 1
                     for index in range(file.metadata.num_row_groups):
                         size = file.metadata.row_group(index).num_rows
-                        groups.append(RowGroup(self._root, path, index, first, size))
+                        group = RowGroup(self._root, path, index, first, size)
+                        # Groups of a million paths are taken in pieces: their findings are held
+                        # in memory. Groups of pictures are small, or nobody could load them.
+                        groups += (
+                            [
+                                group.only(range(at, min(at + PIECE_ROWS, size)))
+                                for at in range(0, size, PIECE_ROWS)
+                            ]
+                            if size > PIECE_ROWS and not held
+                            else [group]
+                        )
                         first += size
             except (OSError, pa.ArrowException) as error:
                 raise SourceInvalid(

@@ -39,6 +39,14 @@ class Batch(Protocol):
         """The pictures in order, one in memory at a time."""
         ...
 
+    def stamps(self) -> Sequence[str]:
+        """For each picture, in order, what changes when it does; found without opening it."""
+        ...
+
+    def only(self, places: Sequence[int]) -> "Batch":
+        """The pictures at these places, in order."""
+        ...
+
 
 class Source(Protocol):
     """A data set as it lies."""

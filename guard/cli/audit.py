@@ -8,7 +8,7 @@ import typer
 
 from datasets_audit import AuditReport, audit
 from datasets_audit.licence import DeclaredUse
-from datasets_audit.register import remember
+from datasets_audit.register import memory_of, remember
 from datasets_audit.rights import load_rights
 from guard.cli.options import HomeOption, JsonOption, open_home
 from guard.cli.output import print_json, progress_bar, results
@@ -40,6 +40,9 @@ def audit_data_set(
         Path | None, typer.Option(help="Recorded responses of the sources, as JSON lines.")
     ] = None,
     use: Annotated[DeclaredUse | None, typer.Option(help="What licences are judged by.")] = None,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Measure every picture anew, changed or not.")
+    ] = False,
     engine: Engine = Engine.local,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report; NAME-audit else.")
@@ -63,6 +66,7 @@ def audit_data_set(
             use=use,
             secret=opened.commitment_key,
             rights=load_rights(opt_outs or (), responses),
+            memory=None if afresh else memory_of(opened.path, name),
         )
     remember(opened.path, report, folder)
     if as_json:

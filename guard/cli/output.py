@@ -8,7 +8,16 @@ from typing import Any
 import orjson
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 people = Console(stderr=True, highlight=False, soft_wrap=True)
 results = Console(highlight=False, soft_wrap=True)
@@ -33,6 +42,13 @@ def say(message: str) -> None:
     people.print(message)
 
 
+class _Rate(ProgressColumn):
+    """How many a second, once that is known."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.1f}/s" if task.speed else "")
+
+
 @contextmanager
 def progress_bar() -> Iterator[Tick]:
     """A bar on stderr with rate and time left, where stderr is a terminal; silent elsewhere."""
@@ -40,6 +56,7 @@ def progress_bar() -> Iterator[Tick]:
         TextColumn("{task.description:>16}"),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
+        _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )

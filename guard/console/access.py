@@ -61,11 +61,18 @@ async def signed_in(request: Request) -> SignedIn:
     known: SignedIn | None = getattr(request.state, "signed_in", None)
     if known is not None:
         return known
-    session = sessions_of(request).open(request.cookies.get(COOKIE, ""))
-    if session is None:
-        raise CredentialInvalid("sign in; you were not signed in here, or for too long idle")
+    sessions = sessions_of(request)
     callers: Callers = request.app.state.callers
-    identity = await run_in_threadpool(_identity_now, callers.keys, session.subject)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":  # a program: no browser sends this by itself
+        identity = await run_in_threadpool(callers.of_token, token.strip())
+        session = sessions.of_program(identity.subject)
+    else:
+        opened = sessions.open(request.cookies.get(COOKIE, ""))
+        if opened is None:
+            raise CredentialInvalid("sign in; you were not signed in here, or for too long idle")
+        session = opened
+        identity = await run_in_threadpool(_identity_now, callers.keys, session.subject)
     check_key(identity)
     who = SignedIn(identity, session)
     request.state.signed_in = who

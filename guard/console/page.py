@@ -89,7 +89,7 @@ class Page(APIRoute):
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
             who: SignedIn | None = getattr(request.state, "signed_in", None)
-            if who is not None and not _is_polled(request):
+            if who is not None and COOKIE in request.cookies and not _is_polled(request):
                 sessions = sessions_of(request)
                 keep(request, response, sessions.seal(sessions.touched(who.session)))
             return response

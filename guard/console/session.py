@@ -52,6 +52,12 @@ class Sessions:
             subject=subject, csrf=secrets.token_urlsafe(TOKEN_BYTES), began=now, seen=now
         )
 
+    def of_program(self, subject: str) -> Session:
+        """The session of a program that sends its key with each request, always the same."""
+        csrf = _sealed(self._form_key, subject.encode()).partition(".")[2]
+        now = int(self._clock())
+        return Session(subject=subject, csrf=csrf, began=now, seen=now)
+
     def touched(self, session: Session) -> Session:
         """The same session, seen now."""
         return session.model_copy(update={"seen": int(self._clock())})

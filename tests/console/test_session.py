@@ -8,7 +8,7 @@ import pytest
 from guard.console.app import SIGN_INS_PER_MINUTE
 from guard.console.page import inside
 from guard.console.session import FORM_SECONDS, IDLE, LONGEST, Sessions
-from guard.gateway.callers import Role, Scope
+from guard.gateway.callers import Identity, Role, Scope
 from guard.gateway.limits import RateLimiter
 from tests.console.conftest import FIGHT, Console, hidden
 
@@ -198,6 +198,33 @@ def test_a_page_that_asks_by_itself_does_not_keep_a_session_alive(admin: httpx.C
     polled = admin.get("/decisions/rows", headers={"hx-request": "true"})
     assert polled.status_code in (200, 204)
     assert "set-cookie" not in polled.headers
+
+
+def test_a_token_that_cannot_be_revoked_begins_no_session(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Identity(subject="oidc:" + "0" * 64, role=Role.ADMIN)
+    monkeypatch.setattr(console.app.state.callers, "of_token", lambda _: person)
+    with console.client() as client:
+        form = hidden(client.get("/sign-in").text, "form")
+        answer = client.post("/sign-in", data={"form": form, "key": "a.b.c"})
+    assert answer.status_code == 403
+    assert "sign in with an API key" in answer.text
+
+
+def test_a_program_reads_with_its_key_and_gets_no_cookie(console: Console) -> None:
+    decision = console.ask(FIGHT)
+    bearer = {"authorization": f"Bearer {console.key(Role.MODERATOR)}"}
+    with console.client() as client:
+        page = client.get("/decisions", headers=bearer)
+        assert page.status_code == 200
+        assert "set-cookie" not in page.headers
+        path, csrf = f"/decisions/{decision}/explain", hidden(page.text, "csrf")
+        assert client.post(path, data={"prompt": FIGHT}, headers=bearer).status_code == 403
+        sent = {"prompt": FIGHT, "csrf": csrf}
+        assert client.post(path, data=sent, headers=bearer).status_code == 200
+        user = {"authorization": f"Bearer {console.key(Role.USER)}"}
+        assert client.get("/decisions", headers=user).status_code == 403
 
 
 def test_guessing_keys_is_slowed(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:

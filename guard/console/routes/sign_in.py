@@ -35,6 +35,8 @@ async def sign_in(request: Request) -> Response:
         callers: Callers = request.app.state.callers
         identity = await run_in_threadpool(callers.of_token, fields.get("key", "").strip())
         check_key(identity)
+        if not identity.subject.startswith("key_"):  # it could not be asked anew with each page
+            raise NotAllowed("a token of an issuer begins no session; sign in with an API key")
     except WardmarkError as error:
         unknown = isinstance(error, CredentialInvalid)
         said = "This key is unknown, revoked or expired." if unknown else str(error)

@@ -95,18 +95,34 @@ class FrictionSettings(Frozen):
         return self
 
 
+class PatienceSettings(Frozen):
+    """How long a client may take, in seconds.
+
+    Its headers are to come within ``head_seconds``. After ``body_grace`` its body is to come at
+    ``body_rate`` (bytes a second) on average, and whole within ``body_seconds``. After
+    ``answer_seconds`` in which it reads nothing of an answer that waits for it, it is given up.
+    """
+
+    head_seconds: float = Field(default=10.0, gt=0, le=600)
+    body_grace: float = Field(default=20.0, gt=0, le=600)
+    body_rate: float = Field(default=16_384.0, gt=0)
+    body_seconds: float = Field(default=600.0, gt=0, le=3600)
+    answer_seconds: float = Field(default=60.0, gt=0, le=3600)
+
+
 class CallerSettings(Frozen):
     """``required``: callers on this machine need a credential too. ``issuers``: whose tokens are
     taken beside API keys. ``limits``: of each caller, unless its key says otherwise.
     ``tenant_limits``: of all callers of a tenant together; ``tenants``: of those named.
-    ``friction``: for those who probe. ``redis``: where all of this is counted for all processes;
-    empty counts in each process by itself."""
+    ``friction``: for those who probe. ``patience``: with slow ones. ``redis``: where all of this
+    is counted for all processes; empty counts in each process by itself."""
 
     required: bool = False
     limits: Limits = Limits()
     tenant_limits: Limits = Limits()
     tenants: Mapping[str, Limits] = {}
     friction: FrictionSettings = FrictionSettings()
+    patience: PatienceSettings = PatienceSettings()
     redis: str = Field(default="", pattern="^$|^(redis|rediss|unix)://")
     issuers: tuple[IssuerSettings, ...] = ()
 

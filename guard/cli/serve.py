@@ -3,7 +3,6 @@
 import os
 import socket
 import sys
-import tempfile
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from math import ceil
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 MAX_WORKERS = 256
 HANGS_AFTER = 10  # seconds in which a worker says nothing, before another takes its place
-SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder through which workers count together
 _WORKER = "WARDMARK_WORKER"  # the environment in which a worker finds what it is to serve
 
 
@@ -85,6 +83,8 @@ def _serve(
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
+    from guard.gateway.patience import http
+
     named = f"[{host}]" if ":" in host else host
     at = f"http://{named}:{listening.getsockname()[1]}"
     app = "guard.cli.serve:worker" if workers > 1 else _app(served, home)
@@ -92,6 +92,7 @@ def _serve(
         app,
         factory=workers > 1,
         workers=workers,
+        http=http(home.settings.callers.patience),
         log_level="warning",
         timeout_graceful_shutdown=ceil(home.settings.work.grace),
         timeout_worker_healthcheck=HANGS_AFTER,
@@ -104,7 +105,6 @@ def _serve(
             return
         home.ledger.close()
         os.environ[_WORKER] = served.model_dump_json()
-        os.environ.setdefault(SHARED_METRICS, tempfile.mkdtemp(prefix="wardmark-metrics-"))
         supervisor = Multiprocess(config, sockets=[listening])
         supervisor.run()
         if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
@@ -124,13 +124,12 @@ def worker() -> "FastAPI":
 
 
 def _app(served: Served, home: Home) -> "FastAPI":
-    from guard.gateway import create_app, logs
+    from guard.gateway import create_app
     from guard.gateway.policy_change import follow
     from guard.generation.batching import BatchingCore
     from guard.policy_watch import PolicyWatch
     from provenance.fetch import Fetcher
 
-    logs.install()
     pipeline = build_pipeline(home, core=served.core, policy=served.policy)
     wait = home.settings.work.batch_wait
     if wait:

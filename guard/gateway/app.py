@@ -85,6 +85,6 @@ def create_app(
     app.include_router(resolution.router, prefix="/v1", include_in_schema=False)
     console.install(app)
 
-    app.add_middleware(Entrance)
+    app.add_middleware(Entrance, patience=home.settings.callers.patience)
     app.add_middleware(Seeing, metrics=app.state.metrics)
     return app

@@ -11,16 +11,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from guard.gateway.errors import error_body
+from guard.gateway.patience import patient
+from provenance.callers import PatienceSettings
 
 MAX_BODY_BYTES = 64 * 1024 * 1024  # a picture to verify, and its multipart frame
 
 
 class Entrance:
     """``app`` behind the entrance. Names stand in ``request.state.request_id`` and in the header
-    ``x-request-id`` of every answer."""
+    ``x-request-id`` of every answer. ``patience``: with those who are slow to send a body."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, patience: PatienceSettings) -> None:
         self._app = app
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,7 +39,8 @@ class Entrance:
 
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdigit() and int(declared) <= MAX_BODY_BYTES:
-            await self._app(scope, receive, named)
+            in_time = patient(receive, MAX_BODY_BYTES, self._patience)
+            await self._app(scope, in_time, named)
             return
         scope["state"]["code"] = "request_too_large"
         message = f"a request may hold {MAX_BODY_BYTES:,} bytes"

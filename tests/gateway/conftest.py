@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -21,9 +22,11 @@ START_SECONDS = 30  # how long a server may take to answer before a test gives u
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The base URL of a real server of ``app`` on a free port of loopback."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+def served(app: FastAPI, **options: Any) -> Iterator[str]:
+    """The base URL of a real server of ``app`` on a free port of loopback. ``options``: of
+    uvicorn."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", **options)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + START_SECONDS

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tempfile
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from math import ceil
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_WORKERS = 256
 HANGS_AFTER = 10  # seconds in which a worker says nothing, before another takes its place
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder through which workers count together
 _WORKER = "WARDMARK_WORKER"  # the environment in which a worker finds what it is to serve
 
 
@@ -105,6 +107,7 @@ def _serve(
             return
         home.ledger.close()
         os.environ[_WORKER] = served.model_dump_json()
+        os.environ.setdefault(SHARED_METRICS, tempfile.mkdtemp(prefix="wardmark-metrics-"))
         supervisor = Multiprocess(config, sockets=[listening])
         supervisor.run()
         if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
@@ -124,12 +127,13 @@ def worker() -> "FastAPI":
 
 
 def _app(served: Served, home: Home) -> "FastAPI":
-    from guard.gateway import create_app
+    from guard.gateway import create_app, logs
     from guard.gateway.policy_change import follow
     from guard.generation.batching import BatchingCore
     from guard.policy_watch import PolicyWatch
     from provenance.fetch import Fetcher
 
+    logs.install()
     pipeline = build_pipeline(home, core=served.core, policy=served.policy)
     wait = home.settings.work.batch_wait
     if wait:

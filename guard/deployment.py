@@ -4,7 +4,7 @@ from guard.assessment import ImageAssessor, PromptAssessor
 from guard.check import Checker
 from guard.errors import InvalidRequest
 from guard.generation.core import EMBEDDED
-from guard.generation import load_core
+from guard.generation.declared import load_named_core
 from guard.pipeline import Pipeline, Provenance
 from guard.pipeline.held import Shelf
 from policies.candidate import Candidate
@@ -23,7 +23,7 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
     """
     prompt_assessor, image_assessor = _assessors(home)
     return Pipeline(
-        core=load_core(core),
+        core=load_named_core(core, home.settings.cores, home.path),
         prompt_assessor=prompt_assessor,
         image_assessor=image_assessor,
         policy=load_policy(policy or home.settings.policy),

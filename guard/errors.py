@@ -26,6 +26,7 @@ WardmarkError (policies.errors)
 │   └── DecisionRefused       3 / 400   carries the decision
 │       ├── PolicyRefused     3 / 400
 │       └── ReviewRequired    3 / 400   held for a person
+├── UpstreamRefused           3 / 400   a core elsewhere refused by its own rules, not by ours
 ├── GenerationCancelled     130 / 499   stopped on request, nothing delivered
 └── Unavailable
     ├── IssuerUnavailable     4 / 503   nobody can tell whether a token is good
@@ -217,6 +218,14 @@ class LimitsUnavailable(Unavailable):
     """What counts the requests of callers cannot be reached."""
 
     code = "limits_unavailable"
+
+
+class UpstreamRefused(WardmarkError):
+    """A core elsewhere refused by its own rules what our policy had let pass."""
+
+    exit_code = 3
+    http_status = 400
+    code = "upstream_refused"
 
 
 class CoreUnavailable(Unavailable):

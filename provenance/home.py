@@ -91,6 +91,9 @@ scheme = ""
 # Lists of known content (docs/image-guard.md gives the form); relative to this folder.
 known_content = []
 
+# Generators besides the embedded one (checkpoints, services) are declared as [[cores]] at the end of
+# this file (docs/cores.md) and named by --core.
+
 # Guards of prompts of your own are declared as [[prompt_guards]] at the end of this file
 # (docs/prompt-guard.md); without any, the embedded one assesses. Guards that look at pictures are
 # declared as [[image_guards]] (docs/image-guard.md); without any, nobody looks at scenes.
@@ -141,6 +144,7 @@ class Settings(Frozen):
     review: ReviewSettings = ReviewSettings()
     appeals: AppealSettings = AppealSettings()
     prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
+    cores: tuple[Mapping[str, Any], ...] = ()  # the same
     image_guards: tuple[Mapping[str, Any], ...] = ()
 
 

@@ -23,7 +23,7 @@ def doctor(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="The address that it serves on.")] = "127.0.0.1",
     core: Annotated[
-        str, typer.Option(help="'scenes', or a diffusers checkpoint directory.")
+        str, typer.Option(help="'scenes', one of the settings, or a checkpoint directory.")
     ] = EMBEDDED,
     policy: PolicyOption = None,
     backup: Annotated[

@@ -27,7 +27,7 @@ def edit(
         float | None, typer.Option(help="How much changes: above 0 to 1, else as the core does.")
     ] = None,
     core: Annotated[
-        str, typer.Option(help="'scenes', or a diffusers checkpoint directory.")
+        str, typer.Option(help="'scenes', one of the settings, or a checkpoint directory.")
     ] = EMBEDDED,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, else the picture's own.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,

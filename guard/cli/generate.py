@@ -18,7 +18,7 @@ def generate(
     prompt: Annotated[str, typer.Argument(help="What to draw.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     core: Annotated[
-        str, typer.Option(help="'scenes', or a diffusers checkpoint directory.")
+        str, typer.Option(help="'scenes', one of the settings, or a checkpoint directory.")
     ] = EMBEDDED,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,

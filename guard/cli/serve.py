@@ -53,7 +53,7 @@ def serve(
         typer.Option(min=1, max=MAX_WORKERS, help="Processes; each loads its own core and guards."),
     ] = 1,
     core: Annotated[
-        str, typer.Option(help="'scenes', or a diffusers checkpoint directory.")
+        str, typer.Option(help="'scenes', one of the settings, or a checkpoint directory.")
     ] = EMBEDDED,
     policy: PolicyOption = None,
     fetch_urls: Annotated[
@@ -136,7 +136,7 @@ def _app(served: Served, home: Home) -> "FastAPI":
     logs.install()
     pipeline = build_pipeline(home, core=served.core, policy=served.policy)
     wait = home.settings.work.batch_wait
-    if wait:
+    if wait and pipeline.core.info.batches:
         pipeline = replace(pipeline, core=BatchingCore(pipeline.core, wait))
     fetcher = Fetcher() if served.fetch_urls else None
     app = create_app(home, pipeline, fetcher=fetcher, exposed=served.exposed)

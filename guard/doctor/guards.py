@@ -4,7 +4,8 @@ from contextlib import closing
 
 from guard.deployment import DEFAULT_POLICY, build_checker, build_pipeline, load_candidate
 from guard.doctor.subject import Remarks, Subject, fail, not_checked, ok, warn
-from guard.generation import GenerationRequest, load_core
+from guard.generation import GenerationRequest
+from guard.generation.declared import load_named_core
 from policies.lint import lint_policy
 
 PLAIN = "a photograph of a lake with a mountain behind it"
@@ -23,7 +24,7 @@ def assessors(subject: Subject) -> Remarks:
 
 def core(subject: Subject) -> Remarks:
     """The core's files are those on record; with ``draw`` it draws a picture of one step."""
-    loaded = load_core(subject.core)
+    loaded = load_named_core(subject.core, subject.home.settings.cores, subject.home.path)
     info = loaded.info
     said = f"{info.name} ({info.domain}), digest {info.digest[:16]}"
     if not subject.draw:

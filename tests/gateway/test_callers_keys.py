@@ -8,11 +8,14 @@ import pytest
 from guard.errors import ApiKeyNotFound, CredentialInvalid, InvalidRequest
 from guard.gateway.callers import ApiKeys, Identity, KeyState, KeyTerms, Limits, Role, Scope
 from provenance.home import Home
+from provenance.ledger import Ledger, LedgerKey
 from provenance.ledger.database import Database
+from tests.gateway.databases import postgresql_server, postgresql_url, url
 from tests.support.clock import InMemoryClock
-from tests.support.deployment import home
 
-__all__ = ["home"]
+__all__ = ["postgresql_server", "postgresql_url", "url"]
+
+COMMITMENT_KEY = bytes(range(32))
 
 
 @pytest.fixture
@@ -21,8 +24,14 @@ def clock() -> InMemoryClock:
 
 
 @pytest.fixture
-def keys(home: Home, clock: InMemoryClock) -> Iterator[ApiKeys]:
-    made = ApiKeys(Database(home.ledger_url), home.ledger, home.commitment_key, clock)
+def ledger(url: str) -> Iterator[Ledger]:
+    with Ledger(url, LedgerKey.generate("callers.test/one")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def keys(url: str, ledger: Ledger, clock: InMemoryClock) -> Iterator[ApiKeys]:
+    made = ApiKeys(Database(url), ledger, COMMITMENT_KEY, clock)
     yield made
     made.close()
 
@@ -55,8 +64,10 @@ def test_a_key_says_who_it_is_and_all_that_it_was_made_with(keys: ApiKeys) -> No
     )
 
 
-def test_no_file_of_a_home_holds_the_secret(home: Home, keys: ApiKeys) -> None:
+def test_no_file_of_a_home_holds_the_secret(home: Home) -> None:
+    keys = ApiKeys.of(home)
     issued = keys.create(KeyTerms())
+    keys.close()
     secret = issued.token.rpartition("_")[2].encode()
     files = [path for path in home.path.rglob("*") if path.is_file()]
     assert files
@@ -64,10 +75,10 @@ def test_no_file_of_a_home_holds_the_secret(home: Home, keys: ApiKeys) -> None:
 
 
 def test_a_copy_of_the_database_opens_nothing_under_another_homes_key(
-    home: Home, keys: ApiKeys
+    url: str, ledger: Ledger, keys: ApiKeys
 ) -> None:
     token = keys.create(KeyTerms()).token
-    elsewhere = ApiKeys(Database(home.ledger_url), home.ledger, bytes(32))
+    elsewhere = ApiKeys(Database(url), ledger, bytes(32))
     with pytest.raises(CredentialInvalid):
         whose(elsewhere, token)
     elsewhere.close()
@@ -117,12 +128,12 @@ def test_a_key_that_has_ended_stays_ended(keys: ApiKeys, clock: InMemoryClock) -
 
 
 def test_the_ledger_is_told_of_each_change_without_secret_label_or_tenant(
-    home: Home, keys: ApiKeys
+    ledger: Ledger, keys: ApiKeys
 ) -> None:
     issued = keys.create(KeyTerms(label="Ada", tenant="newsroom"))
     keys.rotate(issued.key.id)
     keys.revoke(issued.key.id)
-    entries = [entry for entry in home.ledger.entries() if entry.kind.startswith("api_key.")]
+    entries = [entry for entry in ledger.entries() if entry.kind.startswith("api_key.")]
     assert [entry.kind for entry in entries] == [
         "api_key.created",
         "api_key.rotated",

@@ -83,7 +83,8 @@ def _assessors(home: Home | None) -> tuple[PromptAssessor, ImageAssessor]:
 
     prompt_assessor = load_prompt_assessor(home)
     lists = [images.load_list(path) for path in (home.known_content if home else ())]
-    signals = images.load_assessor(prompt_assessor, lists=lists)
+    audited = images.training_data_of(home.settings.training_data, home.path) if home else []
+    signals = images.load_assessor(prompt_assessor, lists=lists, audited=audited)
     guards = load_image_guards(home)
     return prompt_assessor, images.Panel(signals, guards) if guards else signals
 

@@ -88,6 +88,18 @@ FIELDS: dict[str, Field] = {
         Field("memorised.match", Kind.FLAG, "the picture repeats one that the core learnt from"),
         Field("memorised.dataset", Kind.TEXT, "name of the data set that holds the repeated one"),
         Field("memorised.distance", Kind.NUMBER, "bits in which the two fingerprints differ"),
+        Field(
+            "memorised.consent",
+            Kind.TEXT,
+            "state of the repeated one's consent when its data set was audited",
+            ("unknown", "declared", "licensed", "claimed", "withdrawn", "expired"),
+        ),
+        Field(
+            "memorised.licence_use",
+            Kind.TEXT,
+            "the widest use that the repeated one's licence grants",
+            ("any", "non-commercial", "academic", "unspecified"),
+        ),
         Field("text.present", Kind.FLAG, "the picture holds legible text"),
         Field("text.lines", Kind.NUMBER, "lines of text read in the picture"),
         Field("face.present", Kind.FLAG, "a guard found a face in the picture"),

@@ -146,6 +146,7 @@ class Settings(Frozen):
     prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
     cores: tuple[Mapping[str, Any], ...] = ()  # the same
     image_guards: tuple[Mapping[str, Any], ...] = ()
+    training_data: tuple[Mapping[str, Any], ...] = ()
 
 
 def _quoted(text: str) -> str:

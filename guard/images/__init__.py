@@ -2,15 +2,18 @@
 
 from guard.images.assessor import PictureAssessor, load_assessor
 from guard.images.known import pixels_sha256
-from guard.images.known_list import KnownContentList, load_list, parse_list
+from guard.images.known_list import KnownContentList, export_list, load_list, parse_list
+from guard.images.memorised import training_data_of
 from guard.images.panel import Panel
 
 __all__ = [
     "KnownContentList",
     "Panel",
     "PictureAssessor",
+    "export_list",
     "load_assessor",
     "load_list",
     "parse_list",
     "pixels_sha256",
+    "training_data_of",
 ]

@@ -11,6 +11,7 @@ from guard.images.finding import Finding, Part, Subject
 from guard.images.judgement import Examination, Silence, judge
 from guard.images.known import KnownContent
 from guard.images.known_list import KnownContentList
+from guard.images.memorised import Audited, Memorised
 from guard.images.text import TextReader, WrittenText
 from provenance.picture import Pixels
 
@@ -79,16 +80,20 @@ class PictureAssessor:
 
 
 def load_assessor(
-    prompt_assessor: PromptAssessor, *, lists: Sequence[KnownContentList] = ()
+    prompt_assessor: PromptAssessor,
+    *,
+    lists: Sequence[KnownContentList] = (),
+    audited: Sequence[Audited] = (),
 ) -> PictureAssessor:
     """The assessor with all parts that need no weights of the operator's.
 
-    ``lists`` are searched in their order. Raises WeightsInvalid where the text models are not
-    installed; they are loaded with the first picture.
+    ``lists`` are searched in their order. ``audited``: what the core learnt from. Raises
+    WeightsInvalid where the text models are not installed; they are loaded with the first picture.
     """
-    return PictureAssessor(
-        (KnownContent(lists), Codes(), WrittenText(TextReader())), prompt_assessor
-    )
+    parts: list[Part] = [KnownContent(lists)]
+    if audited:
+        parts.append(Memorised(audited))
+    return PictureAssessor((*parts, Codes(), WrittenText(TextReader())), prompt_assessor)
 
 
 def _next(read: Iterator[Assessment], count: int) -> list[Assessment]:

@@ -83,18 +83,10 @@ def judge(
                 certain[UNSAFE] = CERTAIN
             scores = _highest(scores, certain)
             thresholds = dict.fromkeys(certain, KNOWN_THRESHOLD) | thresholds
-        height, width = examination.pixels.shape[:2]
-        regions.append(
-            Region(
-                x=0,
-                y=0,
-                width=width,
-                height=height,
-                kind="known_content",
-                category=category,
-                score=CERTAIN,
-            )
-        )
+        regions.append(_whole(examination, "known_content", category))
+    fields = {name: value for f in examination.findings for name, value in f.fields.items()}
+    if fields.get("memorised.match") is True:
+        regions.append(_whole(examination, "memorised", None))
     return Assessment(
         assessor=assessor,
         subject="image",
@@ -103,7 +95,14 @@ def judge(
         not_assessed=frozenset(CATEGORIES),  # nobody looked at the scene itself
         language=next((a.language for a in read if a.language is not None), None),
         regions=tuple(regions),
-        fields={name: value for f in examination.findings for name, value in f.fields.items()},
+        fields=fields,
+    )
+
+
+def _whole(examination: Examination, kind: str, category: str | None) -> Region:
+    height, width = examination.pixels.shape[:2]
+    return Region(
+        x=0, y=0, width=width, height=height, kind=kind, category=category, score=CERTAIN
     )
 
 

@@ -18,6 +18,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guard.errors import KnownListInvalid
+from guard.images.pdq_index import Nearest, PdqIndex
 from provenance.fingerprint import MIN_QUALITY
 
 KINDS: Final = {
@@ -40,14 +42,8 @@ _DECLARED_KIND: Final = re.compile(r"#\s*kind\s*:\s*(\S+)\s*", re.IGNORECASE)
 
 MAX_ERRORS_TOLD: Final = 10  # lines; more than a person mends at one go
 _WORDS: Final = 4  # 64-bit words of a PDQ hash
+INDEXED_FROM: Final = 20_000  # hashes; below, looking at each costs a millisecond or less
 _ROWS_AT_ONCE: Final = 1 << 13  # rows in one numpy call: a column of them stays in the L2 cache
-
-
-class Nearest(NamedTuple):
-    """A row of the list and its distance in bits, 0..256."""
-
-    row: int
-    distance: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +63,12 @@ class KnownContentList:
     notes: tuple[str, ...] = ()
 
     def nearest(self, queries: NDArray[np.uint64]) -> Nearest | None:
-        """The row nearest to any of ``queries`` (m, 4) uint64; None for a list without PDQ."""
+        """The row nearest to any of ``queries`` (m, 4) uint64; None for a list without PDQ.
+
+        Of INDEXED_FROM rows and more, an index finds those within MATCH_DISTANCE, and only those.
+        """
+        if len(self.pdq) >= INDEXED_FROM:
+            return self._index.nearest(queries)
         best: Nearest | None = None
         for start in range(0, len(self.pdq), _ROWS_AT_ONCE):
             rows = self.pdq[start : start + _ROWS_AT_ONCE]
@@ -81,10 +82,30 @@ class KnownContentList:
         return best
 
 
+    @cached_property
+    def _index(self) -> PdqIndex:
+        return PdqIndex(self.pdq)
+
+
 def pdq_words(digits: list[str]) -> NDArray[np.uint64]:
     """PDQ hashes of 64 hex digits as (n, 4) uint64, column by column: a search reads columns."""
     words = np.frombuffer(bytes.fromhex("".join(digits)), np.uint64).reshape(-1, _WORDS)
     return np.asfortranarray(words)
+
+
+def export_list(known: KnownContentList) -> bytes:
+    """The list as a CSV that ThreatExchange's tools read, and ``parse_list`` too.
+
+    Columns ``signal_type`` (HASH_SHA256, HASH_PDQ), ``signal_str`` and ``label``.
+    """
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow((_KIND_COLUMNS[-1], _HASH_COLUMNS[-1], "label"))
+    rows.writerows(("HASH_SHA256", digest, label) for digest, label in known.sha256.items())
+    digits = np.ascontiguousarray(known.pdq).tobytes().hex()
+    for row, label in enumerate(known.pdq_labels):
+        rows.writerow(("HASH_PDQ", digits[64 * row : 64 * row + 64], label))
+    return text.getvalue().encode()
 
 
 def load_list(path: Path, *, name: str | None = None, conclusive: bool = False) -> KnownContentList:

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/console.md: a refused prompt, and a draft of a policy.
+"""Makes the pictures of docs/console.md: a refused prompt, a held picture, a draft of a policy.
 
 Run: make figures
 """
@@ -7,6 +7,7 @@ import io
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -18,9 +19,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from guard.deployment import build_pipeline
 from guard.gateway import create_app
 from guard.gateway.callers import Role
+from policies.language import PolicyDocument
 from policies.load import packs_folder
+from policies.policy import Policy
 from provenance.home import Home
-from tests.console.conftest import Console, sign_in, wait_for_text
+from tests.console.conftest import Console, sign_in, until, wait_for_text
 from tests.gateway.conftest import served
 from tests.support.browser import chromium
 
@@ -49,6 +52,26 @@ def decision(browser: Chrome, console: Console) -> None:
     shoot(browser, "console-decision.png", 1290)
 
 
+def held(browser: Chrome, console: Console) -> None:
+    """A picture that a person has to look at, under its veil. The assessors find nothing in it, so
+    a policy that holds every picture takes the place of the one in force."""
+    pipeline = console.pipeline
+    rule = {
+        "id": "look-first",
+        "stage": "image",
+        "when": {"field": "count", "op": ">=", "limit": 1},
+        "action": "review",
+        "message": "A person looks at every picture of this series first.",
+    }
+    document = pipeline.policy.document.model_dump(by_alias=True) | {"rules": [rule], "serves": []}
+    policy = Policy(PolicyDocument.model_validate(document))
+    asking = replace(console, pipeline=replace(pipeline, policy=policy))
+    waiting = asking.ask("a red sailboat on the sea at sunset", seed=20261120)
+    browser.get(f"{console.url}/review/{waiting}/0")
+    until(browser, lambda b: b.find_element(By.CSS_SELECTOR, ".veil img").get_property("complete"))
+    shoot(browser, "console-review.png", 860)
+
+
 def draft(browser: Chrome, console: Console) -> None:
     """A draft that says something else than the file."""
     browser.get(f"{console.url}/policies")
@@ -72,14 +95,15 @@ def main() -> None:
         shutil.copy(packs_folder() / "default.yaml", file)
         shutil.copy(packs_folder() / "cases" / "default.yaml", file.parent / "cases" / file.name)
         settings = home.path / "wardmark.toml"
-        named = settings.read_text(encoding="utf-8").replace('"default"', f'"{file}"', 1)
-        settings.write_text(named, encoding="utf-8")
+        text = settings.read_text(encoding="utf-8").replace('"default"', f'"{file}"', 1)
+        settings.write_text(text + "\n[review]\nkeep = true\n", encoding="utf-8")
         pipeline = build_pipeline(home)
         app = create_app(home, pipeline)
         with served(app) as address, chromium(*SIZE) as browser:
             console = Console(f"{address}/console", home, app, pipeline)
             sign_in(browser, console, console.key(Role.ADMIN))
             decision(browser, console)
+            held(browser, console)
             draft(browser, console)
         home.ledger.close()
 

@@ -13,6 +13,7 @@ from guard.console.routes import (
     keys,
     ledger,
     policies,
+    review,
     sign_in,
 )
 from guard.gateway.limits import RateLimiter
@@ -23,6 +24,7 @@ _PARTS: Final = (
     sign_in,
     front,
     decisions,
+    review,
     appeals,
     policies,
     ledger,

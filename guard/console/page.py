@@ -59,6 +59,7 @@ class Place(NamedTuple):
 PLACES: Final = (
     Place(ROOT, "Overview"),
     Place(f"{ROOT}/decisions", "Decisions"),
+    Place(f"{ROOT}/review", "Review"),
     Place(f"{ROOT}/appeals", "Appeals"),
     Place(f"{ROOT}/policies", "Policies", operator=True),
     Place(f"{ROOT}/ledger", "Ledger", operator=True),

@@ -13,6 +13,7 @@ from guard.console.views import front as views
 from guard.console.views.keys import signers
 from guard.gateway.callers import sees_commitment
 from guard.policy_watch import PolicyWatch
+from guard.review import Review
 from provenance.home import Home
 
 router = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
@@ -37,7 +38,13 @@ def _signs(request: Request, who: SignedIn) -> list[views.Sign]:
         for appeal in appeals.waiting()
         if sees_commitment(who.identity, appeal.tenant, key)
     ]
-    signs = [views.of_appeals(waiting, now), *views.of_decisions(rows)]
+    review: Review = request.app.state.review
+    held = [
+        one.kept_at
+        for one in review.queue()
+        if sees_commitment(who.identity, one.tenant, key)
+    ]
+    signs = [views.of_queue(held, now), views.of_appeals(waiting, now), *views.of_decisions(rows)]
     if who.everywhere:
         watch: PolicyWatch | None = getattr(request.app.state, "policy_watch", None)
         fault = watch.fault if watch else None

@@ -29,6 +29,13 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// Nobody has to see what they did not ask to see: a picture is veiled again with a second press.
+for (const veil of document.querySelectorAll("[data-veil]")) {
+  veil.addEventListener("click", () => {
+    veil.setAttribute("aria-pressed", String(veil.getAttribute("aria-pressed") !== "true"));
+  });
+}
+
 // Where the list is swapped under a reader, they are told how many are new.
 document.addEventListener("htmx:afterSwap", (event) => {
   const live = document.getElementById("live");

@@ -1,6 +1,6 @@
 """Decisions as pages show them: a list, newest first, and one with its reasons as sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -196,11 +196,16 @@ def judged(stage: StageDecision) -> Judged:
     return Judged(
         title=TITLES.get(stage.stage, stage.stage),
         decided=stage,
-        fired=tuple(
-            Fired(reason=reason, sentences=tuple(words.because(one) for one in reason.because))
-            for reason in sorted(stage.reasons, key=lambda one: -one.action.severity)
-        ),
+        fired=fired(stage.reasons),
         scores=tuple(sorted(scores, key=lambda one: (not one.flagged, -one.score))),
+    )
+
+
+def fired(reasons: Sequence[Reason]) -> tuple[Fired, ...]:
+    """Rules that fired in words, the strictest first."""
+    return tuple(
+        Fired(reason=reason, sentences=tuple(words.because(one) for one in reason.because))
+        for reason in sorted(reasons, key=lambda one: -one.action.severity)
     )
 
 

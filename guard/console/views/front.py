@@ -37,6 +37,19 @@ def recent(ledger: Ledger, seen: Seen) -> tuple[Row, ...]:
     return tuple(row_of(entry) for entry in entries if seen(entry))
 
 
+def of_queue(kept: Sequence[datetime], now: datetime) -> Sign:
+    """What is held for a person. ``kept``: since when, of each."""
+    waited = span(now - min(kept)) if kept else ""
+    return Sign(
+        name="Held for a person",
+        state="unsure" if kept else "holds",
+        figure=str(len(kept)),
+        said=f"The longest has waited for {waited}." if kept else "Nothing waits for a ruling.",
+        path="/console/review" if kept else "",
+        link="Rule",
+    )
+
+
 def of_decisions(rows: Sequence[Row]) -> tuple[Sign, ...]:
     """What the last decisions tell."""
     if not rows:

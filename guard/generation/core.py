@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from pydantic import Field, InstanceOf
 
 from guard.errors import CoreUnavailable, InvalidRequest
-from guard.generation.lora import Lora
 from policies.decision import Frozen
 from provenance.picture import Pixels
 
@@ -28,6 +27,7 @@ Progress = Callable[[int, int], None]
 """(steps done, steps in all)."""
 
 Domain = Literal["open", "closed"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 EMBEDDED: Final = "scenes"
 SEED_LIMIT: Final = 2**63  # seeds are what torch's generators take
@@ -210,21 +210,16 @@ class Core(Protocol):
         return self.generate_batch([request], progress=progress, cancelled=cancelled)[0]
 
 
-def load_core(name_or_directory: str | Path, *, loras: Sequence[Lora] = ()) -> Core:
+def load_core(name_or_directory: str | Path) -> Core:
     """The core of that name: "scenes" is the embedded one, else a local diffusers directory.
 
-    `loras` are added to its weights. Model hub names are never looked up. Raises CoreUnavailable.
+    Model hub names are never looked up. Raises CoreUnavailable.
     """
     from guard.generation.diffusers_core import DiffusersCore
 
     if name_or_directory == EMBEDDED:
         from guard.generation.embedded import load_embedded
 
-        if loras:
-            raise CoreUnavailable(
-                f"{EMBEDDED!r} takes no LoRA: what it can draw is known of its own weights alone. "
-                "Name a checkpoint's directory."
-            )
         return load_embedded()
     directory = Path(name_or_directory).expanduser()
     if not directory.is_dir():
@@ -233,4 +228,4 @@ def load_core(name_or_directory: str | Path, *, loras: Sequence[Lora] = ()) -> C
             f"Use {EMBEDDED!r}, or the path of a checkpoint that was downloaded before: "
             "model hubs are never asked."
         )
-    return DiffusersCore(directory, loras=loras)
+    return DiffusersCore(directory)

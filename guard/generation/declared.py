@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from guard.errors import CoreUnavailable
-from guard.generation.core import Core, Domain, load_core
+from guard.generation.core import Core, Domain, Precision, load_core
+from guard.generation.lora import Lora
 from guard.generation.upstream.pictures import UpstreamLimits
 from guard.generation.upstream.service import Service
 from policies.decision import Frozen
@@ -18,15 +19,25 @@ from provenance.errors import HomeInvalid
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 
 
+class LoraFile(Frozen):
+    """A LoRA. ``path``: relative to the home. ``weight``: how much of it is added."""
+
+    path: Path
+    weight: float = 1.0
+
+
 class CheckpointCore(Frozen):
     """A local diffusers checkpoint. ``path``: relative to the home. ``domain``: "closed" only where
-    everything that it can draw is known. ``device``: "cpu", "cuda", ...; by default CUDA if any."""
+    everything that it can draw is known, with its ``loras``. ``device``: "cpu", "cuda", ...; by
+    default CUDA if any. ``dtype``: by default bfloat16, and full precision on a CPU."""
 
     kind: Literal["diffusers"]
     name: Name
     path: Path
     domain: Domain = "open"
     device: str | None = None
+    dtype: Precision | None = None
+    loras: tuple[LoraFile, ...] = ()
 
 
 class _Upstream(UpstreamLimits):
@@ -105,7 +116,12 @@ def _loaded(core: Declared, home: Path) -> Core:
         from guard.generation.diffusers_core import DiffusersCore
 
         return DiffusersCore(
-            home / core.path, name=core.name, domain=core.domain, device=core.device
+            home / core.path,
+            name=core.name,
+            domain=core.domain,
+            device=core.device,
+            dtype=core.dtype,
+            loras=[Lora(home / file.path, file.weight) for file in core.loras],
         )
     try:
         service = Service(

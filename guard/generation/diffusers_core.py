@@ -14,7 +14,15 @@ import numpy as np
 
 from guard.errors import CoreFailed, CoreUnavailable, GenerationCancelled, InvalidRequest
 from guard.generation.checkpoint import Checkpoint, digest_of, digest_with, read_checkpoint
-from guard.generation.core import Core, CoreInfo, Domain, GenerationRequest, Original, Progress
+from guard.generation.core import (
+    Core,
+    CoreInfo,
+    Domain,
+    GenerationRequest,
+    Original,
+    Precision,
+    Progress,
+)
 from guard.generation.inpainting import Surroundings, as_tensor, masks_of, paste_back
 from guard.generation.lora import Lora, check_lora, merge
 from policies.errors import WardmarkError
@@ -23,7 +31,6 @@ from provenance.picture import Pixels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DTYPES: Final = ("float32", "bfloat16", "float16")
 _WAIT: Final = 0.05  # seconds between two looks at `cancelled` while another request is drawn
 
 
@@ -42,15 +49,15 @@ class DiffusersCore(Core):
         name: str | None = None,
         domain: Domain = "open",
         device: str | None = None,
-        dtype: str | None = None,
+        dtype: Precision | None = None,
         strength: float | None = None,
         loras: Sequence[Lora] = (),
     ) -> None:
         """Read the checkpoint's settings. Raises CoreUnavailable if it may not be loaded.
 
         `domain` is for whoever vouches for the checkpoint to say: no file in it is asked.
-        `device`: "cpu", "cuda", ...; None takes CUDA where there is one. `dtype`: "float32",
-        "bfloat16" or "float16"; None is full precision on a CPU, bfloat16 elsewhere. `strength`: of
+        `device`: "cpu", "cuda", ...; None takes CUDA where there is one. `dtype`: None is
+        full precision on a CPU, bfloat16 elsewhere. `strength`: of
         an edit for which none is asked, if not the one that its settings state. `loras`: are added
         in this order, and to the digest.
         """
@@ -58,8 +65,6 @@ class DiffusersCore(Core):
         self._name = name or directory.resolve().name
         self._domain: Domain = domain
         self._device = device
-        if dtype not in (None, *DTYPES):
-            raise CoreUnavailable(f"{dtype!r} is no precision: choose one of {', '.join(DTYPES)}.")
         self._dtype = dtype
         for lora in loras:
             check_lora(lora)

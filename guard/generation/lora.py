@@ -48,20 +48,6 @@ class Lora:
     path: Path
     weight: float = 1.0
 
-    def __str__(self) -> str:
-        return f"{self.path.name} at {self.weight:g}"
-
-
-def parse_lora(text: str) -> Lora:
-    """``FILE`` or ``FILE:WEIGHT``. Raises CoreUnavailable where the file may not be used."""
-    name, _, tail = text.rpartition(":")
-    try:
-        lora = Lora(Path(name), float(tail)) if name else Lora(Path(text))
-    except ValueError:
-        lora = Lora(Path(text))
-    check_lora(lora)
-    return lora
-
 
 def check_lora(lora: Lora) -> None:
     """Raise CoreUnavailable where the file may not be read, or its weight is none."""

@@ -9,9 +9,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from guard.errors import CoreUnavailable
-from guard.generation import load_core
+from guard.generation.declared import load_named_core
 from guard.generation.diffusers_core import DiffusersCore
-from guard.generation.lora import Lora, parse_lora
+from guard.generation.lora import Lora
+from provenance.errors import HomeInvalid
 from tests.generation import tiny
 from tests.generation.test_diffusers_core import request
 
@@ -160,21 +161,21 @@ def test_a_convolution_is_changed_by_its_whole_kernel(tiny_sd: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "weight", "words"),
     [
-        ("a.pt", "not in .safetensors"),
-        ("a.safetensors.bin", "not in .safetensors"),
-        ("missing.safetensors", "no LoRA at"),
-        ("there.safetensors:nan", "weight is nan"),
-        ("there.safetensors:11", "from -10 to 10"),
+        ("a.pt", 1.0, "not in .safetensors"),
+        ("a.safetensors.bin", 1.0, "not in .safetensors"),
+        ("missing.safetensors", 1.0, "no LoRA at"),
+        ("there.safetensors", float("nan"), "weight is nan"),
+        ("there.safetensors", 11.0, "from -10 to 10"),
     ],
 )
 def test_a_file_that_may_not_be_read_is_refused_at_once(
-    tmp_path: Path, name: str, words: str
+    tiny_sd: Path, tmp_path: Path, name: str, weight: float, words: str
 ) -> None:
     (tmp_path / "there.safetensors").write_bytes(b"")
     with pytest.raises(CoreUnavailable, match=words):
-        parse_lora(str(tmp_path / name))
+        DiffusersCore(tiny_sd, loras=[Lora(tmp_path / name, weight)])
 
 
 def test_a_damaged_file_makes_the_core_unavailable(tiny_sd: Path, tmp_path: Path) -> None:
@@ -184,16 +185,23 @@ def test_a_damaged_file_makes_the_core_unavailable(tiny_sd: Path, tmp_path: Path
         DiffusersCore(tiny_sd, device="cpu", loras=[Lora(file)]).generate(request())
 
 
-def test_the_embedded_core_takes_none_since_its_domain_rests_on_its_weights(
-    files: dict[str, Path],
+def test_a_declared_core_has_its_loras_and_its_precision(
+    tiny_sd: Path, files: dict[str, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(CoreUnavailable, match="takes no LoRA"):
-        load_core("scenes", loras=[Lora(files["peft"])])
+    lora = {"path": str(files["peft"]), "weight": 0.5}
+    table = {"kind": "diffusers", "name": "own", "path": str(tiny_sd), "device": "cpu"}
+    (plain, own) = (
+        load_named_core("own", [table | more], tmp_path)
+        for more in ({}, {"loras": [lora], "dtype": "float32"})
+    )
+    wanted = DiffusersCore(tiny_sd, device="cpu", loras=[Lora(files["peft"], 0.5)])
+    assert own.info.digest == wanted.info.digest != plain.info.digest
+    assert own.generate(request())[0].tobytes() == wanted.generate(request())[0].tobytes()
+    with pytest.raises(HomeInvalid, match="dtype"):
+        load_named_core("own", [table | {"dtype": "int8"}], tmp_path)
 
 
-def test_a_precision_can_be_chosen_and_a_wrong_one_is_refused(tiny_sd: Path) -> None:
+def test_a_precision_can_be_chosen(tiny_sd: Path) -> None:
     core = DiffusersCore(tiny_sd, device="cpu", dtype="bfloat16")
     assert core.generate(request())[0].shape == (64, 64, 3)
     assert core._loaded.unet.dtype is torch.bfloat16
-    with pytest.raises(CoreUnavailable, match="float32, bfloat16, float16"):
-        DiffusersCore(tiny_sd, dtype="int8")

@@ -49,7 +49,7 @@ def create_app(
         redirect_slashes=False,
         responses=ERRORS,
         lifespan=working,
-        telemetry=tracing.CONFIG,
+        telemetry=tracing.config(),
     )
     app.state.home = home
     app.state.pipeline = pipeline

@@ -5,7 +5,10 @@ Through OpenTelemetry's API, which does nothing until somebody configures its SD
 without it. No prompt stands in a span, so FastAPI is not let record what failed validation.
 """
 
+import logging
+import os
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
@@ -16,13 +19,29 @@ from policies.decision import Decision
 if TYPE_CHECKING:
     from fastapi.telemetry import TelemetryConfig
 
-CONFIG: "TelemetryConfig" = {
-    "logs": False,  # messages of exceptions and of validation, which quote what was sent
-    "operation_spans": False,
-    "metrics": False,  # those of Prometheus are enough
-    "auto_configure": True,  # from the environment, where it names a place to send to
-}
+WHERE = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+log = logging.getLogger(__name__)
 _tracer = trace.get_tracer("wardmark")
+
+
+def config() -> "TelemetryConfig":
+    """What FastAPI is told. Where spans are to be sent and cannot be, a warning says so."""
+    able = find_spec("opentelemetry.sdk") is not None and _has_exporter()
+    if not able and any(name in os.environ for name in WHERE):
+        log.warning("traces are not sent; run: pip install 'wardmark[otel]'")
+    return {
+        "logs": False,  # messages of exceptions and of validation, which quote what was sent
+        "operation_spans": False,
+        "metrics": False,  # those of Prometheus are enough
+        "auto_configure": able,  # from the environment, where it names a place to send to
+    }
+
+
+def _has_exporter() -> bool:
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def ran(step: str, seconds: float) -> None:

@@ -101,12 +101,18 @@ class SealedShelf:
             connection.execute(insert(table).values(row))
 
     def waiting(self, limit: int) -> tuple[Waiting, ...]:
-        """What nobody ruled on, oldest first."""
+        """What nobody ruled on, oldest first. Rows whose time is over go."""
         columns = [column for column in table.columns if column.name not in ("key", "sealed")]
         query = select(*columns).where(_c.state != State.RELEASED, _c.expires_at > self._now())
         with self._database.reading() as connection:
             found = connection.execute(query.order_by(_c.kept_at).limit(limit))
-            return tuple(self._waiting(row) for row in found)
+            rows = tuple(self._waiting(row) for row in found)
+            over = connection.execute(select(_c.picture).where(_c.expires_at <= self._now()))
+            purge = over.first() is not None
+        if purge:
+            with self._database.changing() as connection:
+                self._purge(connection)
+        return rows
 
     def open(self, decision_id: str, picture: int | None) -> tuple[Waiting, Held]:
         """Raises HeldNotFound, and SubjectForgotten where its key was destroyed."""

@@ -91,7 +91,7 @@ def audit(
     rights: Rights | None = None,
     memory: Path | str | None = None,
 ) -> AuditReport:
-    """Audit the data set at ``source``: a folder of pictures, or Parquet.
+    """Audit the data set at ``source``, a path or URL (``sources.open_source`` says of what).
 
     ``annotations``: CSV, TSV, JSON lines or Parquet (docs/audit.md lists the columns).
     ``reference``: YAML or JSON of a population to compare with. ``out``: the folder to write;
@@ -109,7 +109,7 @@ def audit(
     """
     tick = progress or (lambda _what, _done, _total: None)
     population = load_reference(Path(reference)) if reference else None
-    given = open_source(Path(source))
+    given = open_source(source)
     count = given.count()
     terms = Terms(
         as_of or datetime.now(UTC).date(),
@@ -120,11 +120,8 @@ def audit(
     spread = load_engine(engine, (workers or default_workers()) if count >= WORTH_A_POOL else 1)
     with ExitStack() as stack:
         workspace = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wardmark-audit-")))
-        stated = (
-            stack.enter_context(load_annotations(Path(annotations), workspace))
-            if annotations
-            else None
-        )
+        said = Path(annotations) if annotations else given.annotations(workspace)
+        stated = stack.enter_context(load_annotations(said, workspace)) if said else None
         folder = stack.enter_context(_whole_or_absent(Path(out) if out else workspace / "report"))
         (folder / SKETCH_KEY).parent.mkdir()
         (folder / SKETCH_KEY).write_text(sketch_key(terms.secret).hex() + "\n", encoding="ascii")

@@ -1,4 +1,4 @@
-"""Where pictures come from: a folder, or Parquet. Others fit the same two Protocols."""
+"""Where pictures come from. Every kind of source fits the same two Protocols."""
 
 from datasets_audit.sources.source import Batch, Source, Stray, Taken, open_source
 

@@ -78,6 +78,10 @@ class Folder:
         names = tuple(name for name in self._listing[0] if _key(name) in keys)
         return FolderBatch(self._root, names).read()
 
+    def annotations(self, _workspace: Path) -> Path | None:
+        """None."""
+        return None
+
     @cached_property
     def _listing(self) -> tuple[list[str], list[Stray]]:
         pictures: list[str] = []

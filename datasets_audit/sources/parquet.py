@@ -1,10 +1,4 @@
-"""Parquet files that hold pictures, or the paths of pictures.
-
-The picture's column is ``image`` (a struct of bytes and path, as Hugging Face datasets write it, or
-plain bytes), ``bytes``, or a path in ``path``, ``file`` or ``image_path``, relative to the folder
-of the Parquet file. The key is the first of ``key``, ``id``, ``file``, ``path``, ``image.path``,
-else ``<parquet file>#<row>``, the first row being 1.
-"""
+"""Parquet files that hold pictures, or the paths of pictures (``row`` says in which columns)."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,16 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from datasets_audit.errors import SourceInvalid
 from datasets_audit.sources.folder import stamp_of
+from datasets_audit.sources.row import BYTES_COLUMNS, KEY_COLUMNS, PATH_COLUMNS, path_of, taken_of
 from datasets_audit.sources.source import Stray, Taken
-from provenance.errors import PictureInvalid, PictureTooLarge
-from provenance.picture import read_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BYTES_COLUMNS: Final = ("image", "bytes")
-PATH_COLUMNS: Final = ("path", "file", "image_path")
-KEY_COLUMNS: Final = ("key", "id", "file", "path")
 PIECE_ROWS: Final = 8_192  # of a row group that holds paths alone
 ROWS_IN_MEMORY: Final = 16  # pictures of some MB each, read together from one row group
 
@@ -54,13 +44,14 @@ class RowGroup:
         whole = stamp_of(self.file)
         try:
             with pq.ParquetFile(self.file) as file:
-                named = {*PATH_COLUMNS, "image"}
-                leaves = [column.path for column in file.schema]
-                paths = [one for one in leaves if one in named or one == "image.path"]
+                kinds = {one.name: one.type for one in file.schema_arrow}
+                texts = {name for name, kind in kinds.items() if pa.types.is_string(kind)}
+                named = {*PATH_COLUMNS, "image"} & texts | {"image.path"}
+                paths = [column.path for column in file.schema if column.path in named]
                 table = file.read_row_group(self.group, paths) if paths else None
         except (OSError, pa.ArrowException):
             table = None
-        if table is None or "image" in paths:  # bytes without a path
+        if table is None:
             return [f"{whole}|{self.first + at}" for at in self._taken]
         rows = table.to_pylist()
         return [f"{whole}|{self.first + at}|{self._linked(rows[at])}" for at in self._taken]
@@ -70,10 +61,8 @@ class RowGroup:
         return range(self.rows) if self.places is None else self.places
 
     def _linked(self, row: dict[str, Any]) -> str:
-        image = row.get("image")
-        path = image.get("path") if isinstance(image, dict) else None
-        path = path or next((row[name] for name in PATH_COLUMNS if row.get(name)), None)
-        return stamp_of(self.file.parent / path) if isinstance(path, str) else ""
+        path = path_of(row)
+        return stamp_of(self.file.parent / path) if path else ""
 
     def only(self, places: Sequence[int]) -> "RowGroup":
         """The rows at these places."""
@@ -108,7 +97,9 @@ class RowGroup:
                         continue
                     for row in rows.to_pylist():
                         here = at - self.first in wanted
-                        yield self._take(row, f"{name}#{at}") if here else None
+                        numbered = f"{name}#{at}"
+                        folder = self.file.parent
+                        yield taken_of(row, numbered, folder, self.root) if here else None
                         at += 1
         except (OSError, pa.ArrowException) as error:
             # The rest of the group is lost, and each of its rows says so.
@@ -116,39 +107,19 @@ class RowGroup:
                 lost = Taken(f"{name}#{row_number}", None, f"{name} cannot be read: {error}")
                 yield lost if row_number - self.first in wanted else None
 
-    def _take(self, row: dict[str, Any], numbered: str) -> Taken:
-        image = row.get("image")
-        data = row.get("bytes")
-        path = next((row[name] for name in PATH_COLUMNS if isinstance(row.get(name), str)), None)
-        if isinstance(image, dict):
-            data, path = image.get("bytes"), image.get("path") or path
-        elif isinstance(image, bytes):
-            data = image
-        elif isinstance(image, str):
-            path = image
-        stated = next((row[name] for name in KEY_COLUMNS if row.get(name) is not None), path)
-        key = numbered if stated is None else str(stated)
-        if isinstance(data, bytes):
-            return Taken(key, data)
-        if not path:
-            return Taken(key, None, "The row holds neither bytes nor a path.")
-        place = (self.file.parent / path).resolve()
-        if not place.is_relative_to(self.root.resolve()):
-            return Taken(key, None, f"The path {path!r} leads out of the data set.")
-        try:
-            return Taken(key, read_file(place))
-        except (PictureInvalid, PictureTooLarge) as error:
-            return Taken(key, None, str(error).replace(str(place), path))
-
 
 class ParquetFiles:
     """Parquet files below ``root``, in the order given; a batch is a row group."""
 
     kind = "parquet"
 
-    def __init__(self, root: Path, files: Sequence[Path]) -> None:
+    def __init__(
+        self, root: Path, files: Sequence[Path], strays: Sequence[Stray] = ()
+    ) -> None:
+        """``strays``: what whoever named the files did not take."""
         self._root = root
         self._files = files
+        self._strays = strays
 
     def batches(self) -> Iterator[RowGroup]:
         """Every row group of every file."""
@@ -159,8 +130,8 @@ class ParquetFiles:
         return sum(group.size for group in self._groups)
 
     def strays(self) -> Sequence[Stray]:
-        """None: every row is taken as a picture."""
-        return ()
+        """Every row is taken as a picture, so what was there beside the files."""
+        return self._strays
 
     def fetch(self, keys: Collection[str]) -> Iterator[Taken]:
         """The pictures of these keys among the first FETCH_ROWS rows."""
@@ -173,6 +144,10 @@ class ParquetFiles:
                     missing.remove(taken.key)
                     yield taken
             looked_at += group.size
+
+    def annotations(self, _workspace: Path) -> Path | None:
+        """None."""
+        return None
 
     @cached_property
     def _groups(self) -> list[RowGroup]:

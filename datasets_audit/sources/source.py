@@ -72,31 +72,73 @@ class Source(Protocol):
         """Some pictures again, to show them; a source may give up on those that are costly."""
         ...
 
+    def annotations(self, workspace: Path) -> Path | None:
+        """The annotations that the source itself carries, perhaps written below ``workspace``."""
+        ...
 
-def open_source(path: Path) -> Source:
-    """The source at ``path``: a folder of pictures, a Parquet file, or a folder of Parquet files.
 
-    Raises SourceInvalid: not there, of another kind, or without a picture.
+def open_source(source: Path | str) -> Source:
+    """The source at a path or URL, by what lies there.
+
+    A folder: of pictures, else of a saved Hugging Face data set, of Parquet, of tars. A file:
+    ``.parquet``, ``.tar``, a manifest (``.csv``, ``.tsv``, ``.jsonl``), COCO or Croissant
+    (``.json``, ``.jsonld``). Raises SourceInvalid: not there, of another kind, without a picture.
     """
+    if "://" in str(source):
+        from datasets_audit.sources.remote import open_remote
+
+        opened = open_remote(str(source))
+    elif Path(source).is_dir():
+        opened = _of_folder(Path(source))
+    elif Path(source).is_file():
+        opened = _of_file(Path(source))
+    else:
+        raise SourceInvalid(f"{source} is not there. Check the path.")
+    if not opened.count():
+        raise SourceInvalid(f"{source} holds no picture.")
+    return opened
+
+
+def _of_folder(path: Path) -> Source:
+    from datasets_audit.sources.arrow import SPLITS, STATE, SavedDataset
     from datasets_audit.sources.folder import Folder
     from datasets_audit.sources.parquet import ParquetFiles
+    from datasets_audit.sources.tar import Tars
 
-    if path.is_dir():
-        source: Source = Folder(path)
-        if source.count():
-            return source
-        shards = sorted(path.rglob("*.parquet"))
-        if not shards:
-            raise SourceInvalid(
-                f"{path} holds no picture and no Parquet file. Give the folder that does."
-            )
-        source = ParquetFiles(path, tuple(shards))
-    elif path.suffix == ".parquet" and path.is_file():
-        source = ParquetFiles(path.parent, (path,))
-    elif path.is_file():
-        raise SourceInvalid(f"{path} is not a kind of data set that is read: folder or .parquet.")
-    else:
-        raise SourceInvalid(f"{path} is not there. Check the path.")
-    if not source.count():
-        raise SourceInvalid(f"{path} holds no rows.")
-    return source
+    if (path / STATE).is_file() or (path / SPLITS).is_file():
+        return SavedDataset(path)
+    folder = Folder(path)
+    if folder.count():
+        return folder
+    if parquet := sorted(path.rglob("*.parquet")):
+        return ParquetFiles(path, parquet)
+    if tars := sorted(path.rglob("*.tar")):
+        return Tars([str(tar) for tar in tars])
+    raise SourceInvalid(
+        f"{path} holds no picture, no Parquet file and no tar. Give the folder that does."
+    )
+
+
+def _of_file(path: Path) -> Source:
+    from datasets_audit.sources.croissant import open_croissant
+    from datasets_audit.sources.listing import open_coco, open_manifest
+    from datasets_audit.sources.parquet import ParquetFiles
+    from datasets_audit.sources.tar import Tars
+
+    match path.suffix.lower():
+        case ".parquet":
+            return ParquetFiles(path.parent, (path,))
+        case ".tar":
+            return Tars([str(path)])
+        case ".csv" | ".tsv" | ".jsonl" | ".ndjson":
+            return open_manifest(path)
+        case ".jsonld":
+            return open_croissant(path)
+        case ".json":
+            with path.open("rb") as file:
+                is_croissant = b'"@context"' in file.read(4096)
+            return open_croissant(path) if is_croissant else open_coco(path)
+    raise SourceInvalid(
+        f"{path} is not a kind of data set that is read: a folder, .parquet, .tar, .csv, .jsonl, "
+        "COCO or Croissant (.json)."
+    )

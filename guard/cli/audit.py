@@ -24,7 +24,8 @@ class Engine(StrEnum):
 def audit_data_set(
     context: typer.Context,
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A folder of pictures, or Parquet.")
+        str,
+        typer.Argument(metavar="SOURCE", help="Folder, Parquet, tar, list, COCO, Croissant, URL."),
     ],
     name: Annotated[str, typer.Option(help="What the data set is called.")],
     annotations: Annotated[

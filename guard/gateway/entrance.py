@@ -4,6 +4,7 @@ A plain ASGI application: Starlette's middleware of functions costs each request
 streams, a fifth of what a check of a prompt costs besides its model.
 """
 
+from typing import NamedTuple
 from uuid import uuid4
 
 from fastapi.responses import JSONResponse
@@ -37,12 +38,30 @@ class Entrance:
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
-        declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared) <= MAX_BODY_BYTES:
+        refused = _refused(Headers(scope=scope))
+        if refused is None:
             in_time = patient(receive, MAX_BODY_BYTES, self._patience)
             await self._app(scope, in_time, named)
             return
-        scope["state"]["code"] = "request_too_large"
-        message = f"a request may hold {MAX_BODY_BYTES:,} bytes"
-        body = error_body(message, status=413, code="request_too_large")
-        await JSONResponse(body, 413)(scope, receive, named)
+        scope["state"]["code"] = refused.code
+        body = error_body(refused.message, status=refused.status, code=refused.code)
+        await JSONResponse(body, refused.status, refused.headers)(scope, receive, named)
+
+
+class _Refused(NamedTuple):
+    status: int
+    code: str
+    message: str
+    headers: dict[str, str] | None = None
+
+
+def _refused(headers: Headers) -> _Refused | None:
+    """Why a request with these headers is not even begun; None where it is."""
+    declared = headers.get("content-length", "0")
+    if "transfer-encoding" in headers and "content-length" in headers:
+        # RFC 9112, 6.3: a proxy before us may have believed the other of the two.
+        message = "a request has a length or comes in chunks, not both"
+        return _Refused(400, "invalid_http", message, {"connection": "close"})
+    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+        return _Refused(413, "request_too_large", f"a request may hold {MAX_BODY_BYTES:,} bytes")
+    return None

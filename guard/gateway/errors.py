@@ -33,6 +33,7 @@ _TYPES = {
     429: "rate_limit_error",
 }
 _CODES = {
+    400: "invalid_value",
     404: "not_found",
     405: "method_not_allowed",
     408: "request_timeout",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import orjson
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from guard.errors import InvalidRequest
@@ -25,9 +25,25 @@ class Sent(NamedTuple):
 
 
 class InMemoryParser(MultiPartParser):
-    """Starlette's own parser puts files over 1 MB on the disk."""
+    """Starlette's own parser puts files over 1 MB on the disk, and takes half a form for a whole
+    one."""
 
     spool_max_size = MAX_UPLOAD_BYTES + FRAME_BYTES
+    _ended = False
+
+    def on_end(self) -> None:
+        """The last boundary was read."""
+        self._ended = True
+
+    async def parse(self) -> FormData:
+        """Raises MultiPartException, also for a form that breaks off."""
+        form = await super().parse()
+        if not self._ended:
+            await form.close()
+            if self._current_part.file is not None:
+                await self._current_part.file.close()
+            raise MultiPartException("it breaks off before its last boundary")
+        return form
 
 
 async def read_sent(request: Request) -> Sent:

@@ -117,6 +117,10 @@ class Review:
         """What was released of a decision, for who asked for it."""
         return self._shelf.files(decision_id)
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._shelf.close()
+
     def _released(self, held: Held, ruling: Ruling) -> tuple[File, ...]:
         pipeline = self._pipeline()
         if held.draft is None:

@@ -131,3 +131,4 @@ async def working(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await runner.close()
+        await asyncio.to_thread(app.state.review.close)

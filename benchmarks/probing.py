@@ -12,7 +12,8 @@ prompt assessor under the default policy, twenty times within a few minutes:
   each, then other prompts, as real people asked them;
 - who only asks, asks twenty prompts of real people, one after another.
 
-Printed is how many of each come through or are held up, beside the same people without friction.
+Printed is how many of each come through or are held up, beside the same people without friction;
+and how often two prompts count as near-duplicates that should, or should not.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from guard.check import Checker
 from guard.deployment import build_checker
 from guard.errors import ProbingSuspected
 from guard.gateway.callers.friction import Friction, MemoryNotes
+from guard.gateway.callers.sketch import overlap, sketch
 from guard.gateway.limits import MemoryCounters
 from guard.prompts.training.corpus import read
 from policies.decision import Action
@@ -37,6 +39,7 @@ SEED = 20_251
 MOST = 1500  # prompts of a source
 TRIES = 20
 SECONDS = 15.0  # between two tries: how long a person takes to think of another
+PAIRS = 20_000
 AROUND = ("please draw", "a painting of", "a film still of", "in the style of a poster", "8k")
 
 
@@ -167,7 +170,22 @@ def main() -> int:
                 held += session.held_up > 0
             held_up.append(held / asked.people)
         row(f"{name}: held up", held_up)
+
+    said = [(text, text) for text in unsafe]
+    print("\n| near-duplicates | |\n|---|---|")
+    for changes in range(1, 6):
+        said = [(first, changed(last, words, rng)) for first, last in said]
+        print(f"| a prompt and the same with {changes} changes | {alike(said):.1%} |")
+    others = [tuple(rng.sample(ordinary, 2)) for _ in range(PAIRS)]
+    print(f"| two prompts of real people | {alike(others):.2%} |")
     return 0
+
+
+def alike(pairs: Sequence[tuple[str, ...]]) -> float:
+    """The share of pairs that friction takes for near-duplicates."""
+    key, limit = bytes(32), FrictionSettings().alike
+    found = [overlap(sketch(one, key), sketch(other, key)) >= limit for one, other in pairs]
+    return sum(found) / len(found)
 
 
 def row(name: str, shares: Sequence[float]) -> None:

@@ -50,6 +50,25 @@ def load_shelf(home: Home) -> Shelf | None:
     return SealedShelf(home)
 
 
+def score_windows(home: Home) -> dict[str, tuple[float, ...]]:
+    """The scores that calibrated guards of pictures were measured on, by category; of a category
+    that two of them score, none. Raises WeightsInvalid."""
+    from guard.images.calibration import load_calibration
+
+    windows: dict[str, tuple[float, ...]] = {}
+    twice = set()
+    for guard in home.settings.image_guards:
+        if "calibration" not in guard:
+            continue
+        calibration = load_calibration(home.path / str(guard["calibration"]))
+        for category, measured in calibration.categories.items():
+            if category in windows:
+                twice.add(category)
+            elif measured.window:
+                windows[category] = measured.window
+    return {category: window for category, window in windows.items() if category not in twice}
+
+
 def load_candidate(settings: Settings) -> Candidate | None:
     """The policy on trial, if the settings name one. Raises as ``load_policy``."""
     if not settings.candidate:

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from guard import console
 from guard.appeals import Appeals
 from guard.check import Checker
+from guard.deployment import score_windows
 from guard.gateway import (
     appeals,
     decisions,
@@ -63,6 +64,7 @@ def create_app(
     app.state.metrics = metrics.Metrics()
     places = app.state.drawing.places
     app.state.metrics.watch(lambda: home.ledger, lambda: (places.waiting, places.running))
+    app.state.metrics.watch_scores(score_windows(home))
     app.state.review = Review(home, lambda: app.state.pipeline)
     app.state.appeal_limit = RateLimiter(appeals.PER_MINUTE)
     app.state.checker = Checker(pipeline.prompt_assessor, pipeline.image_assessor, pipeline.policy)

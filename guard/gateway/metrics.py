@@ -8,8 +8,8 @@ folder through which each answers for all; ``wardmark serve --workers`` sets it.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Annotated, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import (
@@ -35,13 +35,15 @@ from policies.errors import WardmarkError
 from provenance.errors import LedgerEntryNotFound
 from provenance.ledger import Ledger
 
+if TYPE_CHECKING:
+    from guard.evaluate.drift import Recent
+
 SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 STEPS: Final = frozenset(
     {*REQUIRED_STEPS, *OPTIONAL_STEPS, "read_input", "assess_input", "decide_input", "keep"}
 )
 OTHER: Final = "other"  # in the place of a label's value beyond its limit
 MAX_RULES: Final = 500  # rules that are told apart; policies come and go while a process lives
-MAX_DRIFTS: Final = 100  # features whose drift is told
 
 router = APIRouter(include_in_schema=False)
 
@@ -91,14 +93,14 @@ class Metrics:
         )
         self.drift = Gauge(
             "wardmark_drift",
-            "How far what an assessor sees has moved from what it was measured on",
-            ["assessor", "feature"],
+            "Population stability index of scores against those that a guard was calibrated on",
+            ["stage", "category"],
             registry=registry,
             multiprocess_mode="max",
         )
         self._of_now = CollectorRegistry()
         self._rules: set[str] = set()
-        self._drifts: set[tuple[str, str]] = set()
+        self._recent: Recent | None = None
 
     def ran(self, step: str, seconds: float) -> None:
         """A step of the pipeline took so long."""
@@ -107,6 +109,8 @@ class Metrics:
     def decided(self, assessment: Assessment, decision: Decision) -> None:
         """A policy answered."""
         stage = assessment.subject
+        if self._recent is not None and stage == "image":
+            self._recent.add(assessment)
         self.assessments.labels(stage).inc()
         for category in assessment.not_assessed:
             self.not_assessed.labels(stage, category).inc()
@@ -114,16 +118,19 @@ class Metrics:
         for reason in decision.reasons:
             self.rules.labels(self._rule(reason.rule), reason.action.value).inc()
 
-    def drifted(self, assessor: str, feature: str, by: float) -> None:
-        """The hook of whoever measures drift: ``by`` in the unit of their measure."""
-        named = (assessor, feature)
-        if named not in self._drifts and len(self._drifts) >= MAX_DRIFTS:
-            return
-        self._drifts.add(named)
-        self.drift.labels(assessor, feature).set(by)
+    def watch_scores(self, windows: Mapping[str, Sequence[float]]) -> None:
+        """Hold the scores of pictures against ``windows``, by category: those that their guards
+        were calibrated on."""
+        if windows:
+            from guard.evaluate.drift import Recent
+
+            self._recent = Recent(windows)
 
     def exposition(self) -> bytes:
         """Everything, of all processes where they share a folder. Asks the ledger."""
+        for category, found in (self._recent.drift() if self._recent else {}).items():
+            if found.psi is not None:
+                self.drift.labels("image", category).set(found.psi)
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()

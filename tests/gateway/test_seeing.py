@@ -22,13 +22,15 @@ from opentelemetry.trace import SpanKind
 from prometheus_client.parser import text_string_to_metric_families
 
 from guard.assessment import Assessment
+from guard.deployment import score_windows
 from guard.errors import SafetyUnavailable
 from guard.gateway import create_app, logs
 from guard.gateway.callers import ApiKeys, KeyTerms, Role
 from guard.gateway.health import Readiness
-from guard.gateway.metrics import MAX_DRIFTS, MAX_RULES, OTHER, Metrics
+from guard.gateway.metrics import MAX_RULES, OTHER, Metrics
+from guard.images.calibration import Calibration, CategoryCalibration
 from policies.decision import Action, Decision, PolicyRef, Reason
-from provenance.home import Home
+from provenance.home import SETTINGS_FILE, Home
 from tests.gateway.conftest import served
 from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssessor
 from tests.support.deployment import pipeline_of, with_provenance
@@ -232,13 +234,46 @@ def test_labels_do_not_grow_with_what_comes() -> None:
                 action=Action.BLOCK, obligations=frozenset(), reasons=(reason,), policy=policy
             ),
         )
-        metrics.drifted("guard", f"feature-{number}", 0.5)
     for step in ("generate", "made up", "another"):
         metrics.ran(step, 0.1)
     text = metrics.exposition().decode()
     assert text.count("wardmark_rules_fired_total{") == MAX_RULES + 1
-    assert text.count("wardmark_drift{") == MAX_DRIFTS
     assert text.count("wardmark_step_seconds_count{") == 2
+
+
+def test_scores_that_move_from_what_a_guard_was_calibrated_on_are_told(home: Home) -> None:
+    window = tuple(number / 1000 for number in range(200))
+    measured = {name: CategoryCalibration(window=window) for name in ("violence", "sexual")}
+    calibration = Calibration(assessor="00", categories=measured)
+    twice = Calibration(assessor="01", categories={"sexual": measured["sexual"]})
+    guards = []
+    for number, each in enumerate((calibration, twice)):
+        (home.path / f"{number}.json").write_text(each.model_dump_json())
+        guards.append(f'\n[[image_guards]]\nname = "g{number}"\ncalibration = "{number}.json"\n')
+    settings = home.path / SETTINGS_FILE
+    settings.write_text(settings.read_text() + "".join(guards))
+    windows = score_windows(Home.open(home.path))
+    assert windows.keys() == {"violence"}  # of sexual nobody can say whose scores they are
+
+    metrics = Metrics()
+    metrics.watch_scores(windows)
+    policy = PolicyRef(name="p", version="1", digest="00")
+    allowed = Decision(action=Action.ALLOW, obligations=frozenset(), reasons=(), policy=policy)
+    told = []
+    for moved in (0.0, 0.7):
+        for score in window:
+            scores = {"violence": score + moved}
+            seen = Assessment(assessor=FIGHT.ref, subject="image", scores=scores)
+            metrics.decided(seen, allowed)
+        (line,) = [
+            line
+            for line in metrics.exposition().decode().splitlines()
+            if line.startswith('wardmark_drift{category="violence",stage="image"}')
+        ]
+        told.append(float(line.split()[1]))
+    steady, much = told
+    assert steady < 0.1
+    assert much > 0.25
 
 
 def test_metrics_are_for_those_who_run_it(home: Home, app: FastAPI) -> None:

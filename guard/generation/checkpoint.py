@@ -36,11 +36,21 @@ _ADVISED: Final[dict[str, tuple[int, float]]] = {
     "StableDiffusionXLPipeline": (30, 5.0),
     "StableDiffusion3Pipeline": (28, 7.0),
     "FluxPipeline": (28, 3.5),
+    "PixArtAlphaPipeline": (20, 4.5),
+    "PixArtSigmaPipeline": (20, 4.5),
+    "SanaPipeline": (20, 4.5),
 }
 _ADVISED_ELSE: Final = (30, 5.0)
 
 # Families of which diffusers has an Img2Img and an Inpaint pipeline beside the one for text.
-EDITING_FAMILIES: Final = frozenset(_ADVISED)
+EDITING_FAMILIES: Final = frozenset(
+    {
+        "StableDiffusionPipeline",
+        "StableDiffusionXLPipeline",
+        "StableDiffusion3Pipeline",
+        "FluxPipeline",
+    }
+)
 _STOCK_INPAINTING: Final = (4, 9)  # input channels of a UNet that the Inpaint pipelines take
 
 
@@ -148,7 +158,8 @@ def _limits(directory: Path, pipeline: str) -> Limits:
 def _native_side(directory: Path) -> tuple[int, int]:
     """The side that the denoiser was trained at, and the multiple that sides must have (px)."""
     vae = _json(directory / "vae" / "config.json")
-    cell = 2 ** (len(vae.get("block_out_channels", (1,) * 4)) - 1)
+    stages = vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or (1,) * 4
+    cell = 2 ** (len(stages) - 1)
     for part, patch in (("unet", 1), ("transformer", 2)):  # transformers join 2 x 2 cells
         settings = directory / part / "config.json"
         if settings.is_file():

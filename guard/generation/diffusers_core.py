@@ -195,14 +195,20 @@ class DiffusersCore(Core):
                 )
             if surroundings is not None:
                 tensors["latents"] = surroundings.put_back(running, step, latents)
-            progress(step + 1, running.num_timesteps)
+            progress(step + 1, getattr(running, "num_timesteps", singles[0].steps))
             return tensors
 
         arguments = arguments_for(pipeline, singles)
         if surroundings is not None:
             del arguments["mask_image"]
+        hooks: dict[str, Any] = {"callback_on_step_end": after_step}
+        if "callback_on_step_end" not in inspect.signature(pipeline.__call__).parameters:
+            hooks = {  # PixArt
+                "callback": lambda i, _, latents: after_step(pipeline, i, _, {"latents": latents}),
+                "callback_steps": 1,
+            }
         try:
-            drawn = pipeline(**arguments, callback_on_step_end=after_step).images
+            drawn = pipeline(**arguments, **hooks).images
         except WardmarkError:
             raise
         except Exception as error:
@@ -300,6 +306,10 @@ def arguments_for(pipeline: Any, singles: Sequence[GenerationRequest]) -> dict[s
         # Img2Img pipelines of the older families take the size from the picture.
         for side in {"width", "height"} - accepted.keys():
             del arguments[side]
+    # PixArt and Sana would draw another size and scale it, and put prompts into words of their own.
+    arguments |= {
+        name: False for name in ("use_resolution_binning", "clean_caption") if name in accepted
+    }
     if first.negative_prompt:
         if "negative_prompt" not in accepted:
             raise InvalidRequest("This core takes no negative prompt; leave it out.")

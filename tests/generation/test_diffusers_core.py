@@ -269,6 +269,31 @@ def test_sdxl_checkpoints_are_drawn_from_too(tmp_path: Path) -> None:
     assert all((a == b).all() for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.parametrize("family", ["pixart", "sana"])
+def test_families_that_only_draw_say_so_and_keep_every_other_promise(
+    family: str, tmp_path: Path
+) -> None:
+    from tests.generation import tiny
+
+    core = DiffusersCore(getattr(tiny, family)(tmp_path), device="cpu")
+    assert not core.info.edits
+    seen: list[tuple[int, int]] = []
+    asked = request(count=2, negative_prompt="a boat", width=128)
+    first = core.generate(asked, progress=lambda done, whole: seen.append((done, whole)))
+    assert [picture.shape for picture in first] == [(64, 128, 3)] * 2
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    alone = core.generate(asked.singles[1])[0]
+    assert np.abs(first[1].astype(int) - alone).max() <= 1
+    steps: list[int] = []
+    with pytest.raises(GenerationCancelled):
+        core.generate(
+            request(steps=9),
+            progress=lambda done, _: steps.append(done),
+            cancelled=lambda: len(steps) >= 2,
+        )
+    assert steps == [1, 2]
+
+
 @pytest.mark.parametrize(
     "family",
     [

@@ -4,11 +4,16 @@ from pathlib import Path
 
 import torch
 from diffusers import (
+    AutoencoderDC,
     AutoencoderKL,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    PixArtSigmaPipeline,
+    PixArtTransformer2DModel,
+    SanaPipeline,
+    SanaTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
     StableDiffusionPipeline,
@@ -20,6 +25,9 @@ from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    Gemma2Config,
+    Gemma2Model,
+    GemmaTokenizer,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
@@ -195,6 +203,86 @@ def flux(directory: Path) -> Path:
     )
     (directory / "flux" / SETTINGS).write_text(own.model_dump_json())
     return directory / "flux"
+
+
+def pixart(directory: Path) -> Path:
+    """Save a PixArt Sigma of random weights; returns its directory."""
+    torch.manual_seed(0)
+    transformer = PixArtTransformer2DModel(
+        sample_size=SIDE // 8,
+        num_layers=1,
+        patch_size=2,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        caption_channels=32,
+        in_channels=4,
+        cross_attention_dim=16,
+        out_channels=8,
+        use_additional_conditions=False,
+    )
+    pipeline = PixArtSigmaPipeline(
+        tokenizer=T5Tokenizer(),
+        text_encoder=_t5(),
+        vae=_vae(),
+        transformer=transformer,
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
+    )
+    pipeline.save_pretrained(directory / "pixart")
+    return directory / "pixart"
+
+
+def sana(directory: Path) -> Path:
+    """Save a Sana of random weights, whose latent cells are 32 pixels wide."""
+    torch.manual_seed(0)
+    transformer = SanaTransformer2DModel(
+        patch_size=1,
+        in_channels=4,
+        out_channels=4,
+        num_layers=1,
+        num_attention_heads=2,
+        attention_head_dim=4,
+        num_cross_attention_heads=2,
+        cross_attention_head_dim=4,
+        cross_attention_dim=8,
+        caption_channels=8,
+        sample_size=SIDE // 32,
+    )
+    stages = {"block_out_channels": (8,) * 6, "layers_per_block": (1,) * 6}
+    vae = AutoencoderDC(
+        in_channels=3,
+        latent_channels=4,
+        attention_head_dim=2,
+        encoder_block_types=("ResBlock",) * 6,
+        decoder_block_types=("ResBlock",) * 6,
+        encoder_qkv_multiscales=((),) * 6,
+        decoder_qkv_multiscales=((),) * 6,
+        **{
+            f"{half}_{name}": value
+            for half in ("encoder", "decoder")
+            for name, value in stages.items()
+        },
+    )
+    tokenizer = GemmaTokenizer()
+    text_encoder = Gemma2Model(
+        Gemma2Config(
+            vocab_size=len(tokenizer),
+            hidden_size=8,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=4,
+        )
+    )
+    pipeline = SanaPipeline(
+        tokenizer=tokenizer,
+        text_encoder=text_encoder,
+        vae=vae,
+        transformer=transformer,
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+    )
+    pipeline.save_pretrained(directory / "sana")
+    return directory / "sana"
 
 
 def _t5() -> T5EncoderModel:

@@ -55,6 +55,7 @@ from datasets_audit.shards import (
 )
 from datasets_audit.sketch import sketch_key
 from datasets_audit.sources import Source, open_source
+from datasets_audit.statement import write_statement
 from datasets_audit.tallies import consent_counts, finding_groups, licence_counts, summarise
 from policies.frameworks import load_frameworks
 from provenance.errors import OutputFailed
@@ -62,7 +63,7 @@ from provenance.errors import OutputFailed
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from provenance.ledger import Ledger
+    from provenance.ledger import Ledger, LedgerKey
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -90,6 +91,7 @@ def audit(
     secret: bytes | None = None,
     rights: Rights | None = None,
     memory: Path | str | None = None,
+    key: "LedgerKey | None" = None,
 ) -> AuditReport:
     """Audit the data set at ``source``, a path or URL (``sources.open_source`` says of what).
 
@@ -101,7 +103,7 @@ def audit(
     to find a subject in several audits. Without it they are keyed at random.
     ``rights``: opt-outs and recorded responses (``datasets_audit.rights.load_rights``).
     ``memory``: a file that remembers what was measured, so that only what changed is opened, and an
-    audit that was killed goes on.
+    audit that was killed goes on. ``key``: of the ledger, signs a statement of the version.
 
     Raises SourceInvalid, AnnotationsInvalid, ReferenceInvalid, EngineUnknown, OutputOccupied,
     MemoryUnusable, OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong with a single
@@ -144,6 +146,8 @@ def audit(
         tick("measuring", 1, 1)
         if ledger is not None:
             report = record(report, [load_sketch(folder, shard) for shard in shards], ledger)
+            if key is not None:
+                write_statement(report, folder, key, ledger)
         _write_report(report, folder, given, writer.attributes)
     return report
 

@@ -12,9 +12,11 @@ from datasets_audit.report import AuditReport
 from datasets_audit.sample import rows_root
 from datasets_audit.shards import load_sketch_key, version_root
 from datasets_audit.sketch import sketch
+from datasets_audit.statement import FILE, check_statement
 from provenance.errors import ProofInvalid
 from provenance.ledger.bundle import Bundle
-from provenance.ledger.note import Verifier
+from provenance.ledger.note import Verifier, VerifierKey
+from provenance.ledger.rotation import KeyHistory
 
 
 class Discrepancy(NamedTuple):
@@ -30,7 +32,8 @@ def check_report(folder: Path, verifier: Verifier | None = None) -> list[Discrep
 
     Empty if all holds: every file's digest, every shard's root and sketch, the version's root,
     every figure, and the digest that the ledger has. With ``verifier``, the public key of the
-    ledger, also that the ledger has it, by the proof in the report.
+    ledger, also that the ledger has it, by the proof in the report, and that it signed the
+    statement beside the report, where there is one.
     Raises SourceInvalid if there is no report.
     """
     report = load_report(folder)
@@ -46,7 +49,18 @@ def check_report(folder: Path, verifier: Verifier | None = None) -> list[Discrep
         found.append(Discrepancy("report.json", report.ledger.digest, report_digest(report)))
     if verifier is not None:
         found += _recorded(report, verifier)
+        found += _stated(report, folder, verifier)
     return found
+
+
+def _stated(report: AuditReport, folder: Path, verifier: Verifier) -> Iterator[Discrepancy]:
+    """What is wrong with the signed statement, where there is one."""
+    keys = verifier.keys if isinstance(verifier, KeyHistory) else (verifier,)
+    try:
+        if (folder / FILE).exists():
+            check_statement(folder, report, [one for one in keys if isinstance(one, VerifierKey)])
+    except ProofInvalid as error:
+        yield Discrepancy(FILE, report.root, str(error))
 
 
 def _recorded(report: AuditReport, verifier: Verifier) -> Iterator[Discrepancy]:

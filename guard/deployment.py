@@ -1,5 +1,7 @@
 """Puts a pipeline together from a home."""
 
+from collections.abc import Callable, Mapping
+
 from guard.assessment import ImageAssessor, PromptAssessor
 from guard.check import Checker
 from guard.errors import InvalidRequest
@@ -8,6 +10,7 @@ from guard.generation.declared import load_named_core
 from guard.pipeline import Pipeline, Provenance
 from guard.pipeline.held import Shelf
 from policies.candidate import Candidate
+from policies.decision import Scalar
 from policies.load import load_policy
 from provenance.home import Home, Settings
 from provenance.keys import load_trust
@@ -22,8 +25,9 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
     the parts themselves: what is wrong with a deployment shows here, before any request.
     """
     prompt_assessor, image_assessor = _assessors(home)
+    loaded = load_named_core(core, home.settings.cores, home.path)
     return Pipeline(
-        core=load_named_core(core, home.settings.cores, home.path),
+        core=loaded,
         prompt_assessor=prompt_assessor,
         image_assessor=image_assessor,
         policy=load_policy(policy or home.settings.policy),
@@ -38,7 +42,17 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
         commitment_key=home.commitment_key,
         candidate=load_candidate(home.settings),
         shelf=load_shelf(home),
+        training=load_training(home, loaded.info.name),
     )
+
+
+def load_training(home: Home, core: str) -> Callable[[], Mapping[str, Scalar]] | None:
+    """What is known of what ``core`` learnt from, if the settings say anything of it."""
+    if not any(one.core == core for one in home.settings.data_sets):
+        return None
+    from datasets_audit.training import TrainingData
+
+    return TrainingData(home, core).facts
 
 
 def load_shelf(home: Home) -> Shelf | None:

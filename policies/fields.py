@@ -66,6 +66,16 @@ FIELDS: dict[str, Field] = {
             "it can draw is known",
             ("open", "closed"),
         ),
+        Field(
+            "training.audit_age_days",
+            Kind.NUMBER,
+            "days since the oldest audit of what the core learnt from",
+        ),
+        Field(
+            "training.withdrawn_samples",
+            Kind.NUMBER,
+            "samples that the core learnt from and whose consent was withdrawn since",
+        ),
         Field("size.width", Kind.NUMBER, "width asked for, in pixels"),
         Field("size.height", Kind.NUMBER, "height asked for, in pixels"),
         Field("size.pixels", Kind.NUMBER, "width times height"),

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError
@@ -91,6 +91,9 @@ scheme = ""
 # Lists of known content (docs/image-guard.md gives the form); relative to this folder.
 known_content = []
 
+# How regions are made unreadable where policy redacts: pixelate, blur or inpaint.
+redaction = "pixelate"
+
 # Generators besides the embedded one (checkpoints, services) are declared as [[cores]] at the end of
 # this file (docs/cores.md) and named by --core.
 
@@ -147,6 +150,7 @@ class Settings(Frozen):
     cores: tuple[Mapping[str, Any], ...] = ()  # the same
     image_guards: tuple[Mapping[str, Any], ...] = ()
     training_data: tuple[Mapping[str, Any], ...] = ()
+    redaction: Literal["pixelate", "blur", "inpaint"] = "pixelate"
 
 
 def _quoted(text: str) -> str:
@@ -265,6 +269,11 @@ class Home:
     def ledger_url(self) -> str:
         """The database of the ledger."""
         return self.settings.database or f"sqlite:///{self.path / LEDGER_FILE}"
+
+    @property
+    def holds_ledger_key(self) -> bool:
+        """Whether the private half of the ledger's key lies here."""
+        return (self.path / KEY_FILE).exists()
 
     @cached_property
     def ledger_key(self) -> LedgerKey:

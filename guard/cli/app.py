@@ -10,6 +10,7 @@ from guard.cli import (
     appeals,
     audit,
     audit_diff,
+    audit_verify,
     check,
     checklist,
     doctor,
@@ -62,6 +63,7 @@ app.command("detect")(mark.detect)
 app.command("sign")(sign.sign)
 app.command("audit")(audit.audit_data_set)
 app.command("audit-diff")(audit_diff.audit_diff)
+app.command("audit-verify")(audit_verify.audit_verify)
 app.add_typer(checklist.app, name="checklist")
 app.command("impact")(impact.show_impact)
 app.command("withdraw")(withdraw.withdraw)

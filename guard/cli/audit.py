@@ -67,6 +67,7 @@ def audit_data_set(
             use=use,
             secret=opened.commitment_key,
             rights=load_rights(opt_outs or (), responses),
+            key=opened.ledger_key if opened.holds_ledger_key else None,
             memory=None if afresh else memory_of(opened.path, name),
         )
     remember(opened.path, report, folder)

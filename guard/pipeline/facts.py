@@ -1,5 +1,7 @@
 """Turns assessments into the facts that a policy is evaluated on. Pure."""
 
+from collections.abc import Mapping
+
 from guard.assessment import Assessment
 from guard.generation import CoreInfo, GenerationRequest
 from guard.pipeline.request import Caller
@@ -15,9 +17,11 @@ def facts_of(
     asked: GenerationRequest | None = None,
     visible_label: bool | None = None,
     sent_in: bool | None = None,
+    training: Mapping[str, Scalar] | None = None,
 ) -> Facts:
     """Facts of one request at the stage that ``assessment`` speaks of. ``sent_in``: whether it
-    speaks of a picture that the caller sent.
+    speaks of a picture that the caller sent. ``training``: what is known of what the core learnt
+    from, by name of the field.
 
     What is not known is left out, so that a rule's ``on_missing`` decides about it.
     """
@@ -36,6 +40,7 @@ def facts_of(
         known |= {"quota.left": caller.quota.left, "quota.share": caller.quota.share}
     if core is not None:
         known |= {"core.name": core.name, "core.domain": core.domain}
+    known |= training or {}
     if asked is not None:
         known |= {
             "size.width": asked.width,

@@ -28,7 +28,7 @@ from guard.pipeline.facts import facts_of
 from guard.pipeline.held import Held, Ruling, Shelf, lifted
 from guard.pipeline.label import draw_label
 from guard.pipeline.observing import begun, tell, timed
-from guard.pipeline.redact import redact
+from guard.pipeline.redact import redact, redacted_areas
 from guard.pipeline.release import Draft, Provenance, Released, content_payload, release
 from guard.pipeline.request import ImageRequest
 from guard.pipeline.sent_in import SentIn, fitted, open_sent
@@ -38,6 +38,7 @@ from policies.candidate import Candidate
 from policies.categories import CATEGORIES
 from policies.decision import Action, Decision, Obligation, Scalar
 from policies.policy import Policy
+from provenance.credential import RedactedArea
 from provenance.ledger.commitment import commitment
 from provenance.picture import Pixels
 
@@ -71,13 +72,14 @@ class Outcome:
 @dataclass(frozen=True, eq=False)
 class _Look:
     """A picture as it was judged, and redacted where that was decided. ``accounts``: of the
-    judgements, by their part in the body of an entry."""
+    judgements, by their part in the body of an entry. ``redacted``: where."""
 
     pixels: Pixels
     seen: Assessment
     decision: Decision
     accounts: dict[str, Any]
     trail: Trail
+    redacted: tuple[RedactedArea, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class Pipeline:
     """A core between its guards. Building one checks that the policy can be kept here.
 
     ``candidate``: a policy on trial, which is asked and recorded and has no say. ``shelf``: keeps
-    what is held for review, if anything does.
+    what is held for review, if anything does. ``training``: gives what is known now of what the
+    core learnt from, by name of the policy's field.
     """
 
     core: Core
@@ -117,6 +120,7 @@ class Pipeline:
     commitment_key: bytes
     candidate: Candidate | None = None
     shelf: Shelf | None = None
+    training: Callable[[], Mapping[str, Scalar]] | None = None
 
     def __post_init__(self) -> None:
         document = self.policy.document
@@ -253,6 +257,7 @@ class Pipeline:
             account=self._account(case, case.asked.seed + index) | look.accounts,
             payload=content_payload(self.commitment_key, case.work, index),
             ingredients=(case.source.ingredient,) if case.source else (),
+            redacted=look.redacted,
         )
         if decision.action >= Action.REVIEW:
             raise self._stop(case, "image", decision, look.seen, trail, index, draft)
@@ -342,11 +347,14 @@ class Pipeline:
         decision = judged.decision
         trail = trail.after(f"decide_{what}", {"action": decision.action.value})
         accounts = {part: self._account_of(case, judged)}
+        areas: tuple[RedactedArea, ...] = ()
         if decision.action is Action.REDACT:
             objected = [region for region in seen.regions if region.category is not None]
-            pixels = redact(pixels, objected)
+            style = self.provenance.settings.redaction
+            areas = redacted_areas(pixels, objected)
+            pixels = redact(pixels, objected, style)
             step = "redact" if what == "image" else "redact_input"
-            trail = trail.after(step, {"regions": len(objected)})
+            trail = trail.after(step, {"regions": len(objected), "style": style})
             with timed(f"assess_{what}"):
                 (seen,) = self.image_assessor.assess([pixels])
             judged = self._judge(seen, case.request, case.asked, case.core, what)
@@ -359,7 +367,7 @@ class Pipeline:
                     "reasons": (*decision.reasons, *again.reasons),
                 }
             )
-        return _Look(pixels, seen, decision, accounts, trail)
+        return _Look(pixels, seen, decision, accounts, trail, areas)
 
     def _judge(
         self,
@@ -376,6 +384,7 @@ class Pipeline:
             asked=asked,
             visible_label=request.visible_label,
             sent_in=None if what == "prompt" else what == "input",
+            training=self.training() if self.training else None,
         )
         with timed(f"decide_{what}"):
             decision = self.policy.decide(facts)

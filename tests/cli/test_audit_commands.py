@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
@@ -197,3 +198,18 @@ def test_versions_on_record_are_compared_by_their_sums(wardmark: Wardmark, audit
     assert found["samples"] is found["cells"] is None
     assert "sums alone" in found["not_compared"][0]
     assert wardmark("audit-diff", "nobody", "drawings").code == 4
+
+
+def test_an_audit_is_verified_with_the_homes_key_or_a_file(
+    wardmark: Wardmark, audited: Path, home: Path, tmp_path: Path
+) -> None:
+    ran = wardmark("audit-verify", audited / "one", "--json")
+    assert (ran.code, ran.document["holds"], ran.document["signature_checked"]) == (0, True, True)
+    assert wardmark("audit-verify", audited / "one", "--key", home / "ledger.pub").code == 0
+    copy = tmp_path / "copy"
+    shutil.copytree(audited / "one", copy)
+    (copy / "attribution.csv").write_text("key\n")
+    ran = wardmark("audit-verify", copy)
+    assert ran.code == 1
+    assert "attribution.csv" in ran.out
+    assert wardmark("audit-verify", tmp_path).code == 4

@@ -179,12 +179,15 @@ async def _later(
     admission: Admitting,
 ) -> Response:
     admit(asked, drawing.pipeline().core.info)  # what cannot be is said at once
-    async with admission(asked) as admitted:
-        request = packed(admitted.asked)
-        put = partial(drawing.jobs.put, identity.subject, request, key, _meant(asked))
-        job = await run_in_threadpool(put)
-        admitted.delivered = asked.count  # counted on the day on which it was asked for
-    drawing.job_put.set()
+    jobs, subject, job = drawing.jobs, identity.subject, None
+    if key is not None:
+        job = await run_in_threadpool(jobs.left, subject, key, _meant(asked))
+    if job is None:
+        async with admission(asked) as admitted:
+            put = partial(jobs.put, subject, packed(admitted.asked), key, _meant(asked))
+            job = await run_in_threadpool(put)
+            admitted.delivered = asked.count  # counted on the day on which it was asked for
+        drawing.job_put.set()
     headers = {"location": f"/v1/jobs/{job.id}", "preference-applied": "respond-async"}
     return Response(document(job), 202, headers, "application/json")
 

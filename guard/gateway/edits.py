@@ -74,7 +74,13 @@ async def edit(
     asked = asked.model_copy(
         update={"edit": Edit(image=images[0], mask=mask, strength=body.strength)}
     )
-    return await draw(request, asked, identity, stream="image_edit" if body.stream else None)
+    return await draw(
+        request,
+        asked,
+        identity,
+        stream="image_edit" if body.stream else None,
+        end_user=body.safety_identifier or body.user,
+    )
 
 
 async def _read(request: Request) -> tuple[dict[str, str], list[tuple[str, bytes]]]:

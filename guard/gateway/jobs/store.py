@@ -84,6 +84,12 @@ class Jobs:
                 named = self._insert(connection, subject, key, digest, request)
             return self._job(named)
 
+    def left(self, subject: str, key: str, meant: bytes) -> Job | None:
+        """The job that was put under an idempotency ``key`` before. Raises IdempotencyConflict."""
+        with self._database.changing() as connection:
+            named = self._named(connection, subject, key, self._seal.name(meant))
+            return None if named is None else self._job(named)
+
     def begin(self, subject: str, meant: bytes, key: str) -> Claimed | Answer:
         """Take on what ``subject`` asks under an idempotency ``key``, or what came of it before.
 

@@ -17,7 +17,7 @@ from guard.gateway.jobs import store
 from guard.generation import Core
 from guard.pipeline import ImageRequest
 from provenance.home import Home
-from provenance.picture import Pixels
+from provenance.picture import Pixels, encode
 from tests.gateway.conftest import served
 from tests.gateway.slow import SlowCore
 from tests.support.core import InMemoryCore, textured_picture
@@ -183,3 +183,17 @@ def test_what_a_process_recorded_before_it_died_is_not_drawn_again(
         assert lost.value.code == "job_interrupted"
     assert len(deliveries(home)) == 1
     drawing.jobs.close()
+
+
+def test_an_edit_is_the_same_though_its_form_has_another_boundary(
+    client: OpenAI, home: Home
+) -> None:
+    picture = encode(textured_picture("a sea", 256, 256, 1), "png")
+    asked: dict[str, Any] = {"image": picture, "prompt": "a rough sea", "extra_headers": KEY}
+    first, again = (client.images.with_raw_response.edit(**asked) for _ in range(2))
+    assert first.http_request.headers["content-type"] != again.http_request.headers["content-type"]
+    assert first.content == again.content
+    other = encode(textured_picture("a hill", 256, 256, 1), "png")
+    with pytest.raises(openai.ConflictError):
+        client.images.edit(**{**asked, "image": other})
+    assert len(deliveries(home)) == 1

@@ -14,8 +14,10 @@ from guard.gateway.drawing import Drawing, packed
 from guard.gateway.jobs import store
 from guard.pipeline import Caller, ImageRequest
 from provenance.home import Home
+from provenance.picture import encode
 from tests.gateway.conftest import served
 from tests.gateway.slow import SlowCore
+from tests.support.core import textured_picture
 from tests.support.deployment import pipeline_of
 
 PATIENCE = 30.0  # seconds
@@ -201,3 +203,15 @@ def test_a_job_that_cannot_be_read_fails_and_the_next_is_drawn(home: Home) -> No
         assert put.id in failed["error"]["message"]
         wait_for(address, ask(address), "completed")
     drawing.jobs.close()
+
+
+def test_an_edit_can_be_a_job_too(address: str, home: Home) -> None:
+    accepted = httpx.post(
+        f"{address}/v1/images/edits",
+        files={"image": ("x.png", encode(textured_picture("a sea", 256, 256, 1), "png"))},
+        data={"prompt": "a rough sea"},
+        headers=ASYNC,
+    )
+    done = wait_for(address, accepted, "completed", "failed")
+    assert done["status"] == "completed", done["error"]
+    assert len(deliveries(home)) == 1

@@ -24,6 +24,7 @@ from provenance.credential import (
     DataSet,
     DigitalSourceType,
     Ingredient,
+    RedactedArea,
     SoftBinding,
     SoftwareAgent,
     Stamper,
@@ -77,6 +78,7 @@ class Draft:
     payload: bytes
     """The content id, which the mark carries; the ledger records each only once."""
     ingredients: tuple[Ingredient, ...] = ()
+    redacted: tuple[RedactedArea, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -238,4 +240,5 @@ def _claims(draft: Draft, payload: bytes, parts: Provenance) -> Claims:
         policy=draft.policy,
         decision_id=draft.decision_id,
         ledger=parts.ledger.origin,
+        redacted=draft.redacted,
     )

@@ -24,6 +24,7 @@ from guard.pipeline.request import ImageRequest
 from guard.pipeline.trail import Trail
 from guard.review.tables import held as table
 from policies.decision import Decision, Obligation
+from provenance.credential import RedactedArea
 from provenance.errors import LedgerCorrupt, LedgerUnavailable, RetentionInvalid
 from provenance.home import Home
 from provenance.ledger.database import Database
@@ -236,6 +237,7 @@ def _packed(held: Held) -> bytes:
             "created_at": draft.created_at.isoformat(),
             "account": dict(draft.account),
             "payload": draft.payload,
+            "redacted": [area.model_dump() for area in draft.redacted],
         }
     return bytes(cbor2.dumps(document))
 
@@ -256,6 +258,7 @@ def _unpacked(data: bytes) -> Held:
             created_at=datetime.fromisoformat(drawn["created_at"]),
             account=drawn["account"],
             payload=drawn["payload"],
+            redacted=tuple(map(RedactedArea.model_validate, drawn.get("redacted", ()))),
         )
         return Held(
             decision_id=document["decision_id"],

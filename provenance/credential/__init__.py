@@ -4,6 +4,7 @@ from provenance.credential.claims import (
     Claims,
     DataSet,
     DigitalSourceType,
+    RedactedArea,
     SoftBinding,
     SoftwareAgent,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Ingredient",
     "IngredientState",
     "Integrity",
+    "RedactedArea",
     "Relationship",
     "Revocation",
     "Signed",

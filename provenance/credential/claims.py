@@ -45,6 +45,15 @@ class SoftBinding(Frozen):
     value: bytes = Field(max_length=256)
 
 
+class RedactedArea(Frozen):
+    """A part of the picture that was made unreadable before it left; pixels, from the top left."""
+
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
 class Claims(Frozen):
     """Everything that ``sign`` writes. It holds no personal data: in particular, no prompt.
 
@@ -66,3 +75,4 @@ class Claims(Frozen):
     policy: PolicyRef
     decision_id: Name
     ledger: Name | None = None
+    redacted: tuple[RedactedArea, ...] = ()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 
-from provenance.credential.claims import Claims, DigitalSourceType
+from provenance.credential.claims import Claims, DigitalSourceType, RedactedArea
 from provenance.credential.xmp import Labels
 
 ACTIONS = "c2pa.actions.v2"
@@ -94,9 +94,33 @@ def _actions(claims: Claims, first: str) -> list[Map]:
         "digitalSourceType": claims.digital_source_type.value,
         "softwareAgent": agent,
     }
-    if claims.soft_binding is None:
-        return [made]
-    return [made, {"action": WATERMARKED, "when": when, "softwareAgent": generator_info()}]
+    actions: list[Map] = [made]
+    if claims.redacted:
+        # "c2pa.redacted" is of assertions (18.15.2); of pixels, it is an edit of these regions.
+        actions.append(
+            {
+                "action": EDITED,
+                "when": when,
+                "softwareAgent": generator_info(),
+                "description": "Made unreadable by policy",
+                "changes": [_region(area) for area in claims.redacted],
+            }
+        )
+    if claims.soft_binding is not None:
+        actions.append({"action": WATERMARKED, "when": when, "softwareAgent": generator_info()})
+    return actions
+
+
+def _region(area: RedactedArea) -> Map:
+    """A region of interest (C2PA 2.2, 18.2), in pixels."""
+    shape = {
+        "type": "rectangle",
+        "unit": "pixel",
+        "origin": {"x": area.x, "y": area.y},
+        "width": area.width,
+        "height": area.height,
+    }
+    return {"region": [{"type": "spatial", "shape": shape}]}
 
 
 def _disclosure(claims: Claims) -> Map:

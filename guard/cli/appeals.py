@@ -70,7 +70,12 @@ def show_appeal(
         lines.append(f"the prompt they give: {which}{appeal.prompt}")
     if appeal.answer is not None:
         lines.append(f"answered by {appeal.answer.by}: {appeal.answer.words or 'erased'}")
-    results.print("\n".join(lines), markup=False)
+    results.print("\n".join(map(_plain, lines)), markup=False)
+
+
+def _plain(line: str) -> str:
+    """Without what would move a terminal's cursor: strangers wrote this."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 @app.command("answer")

@@ -8,11 +8,12 @@ from starlette.concurrency import run_in_threadpool
 from guard.appeals import Appeal, Appeals, Statement
 from guard.errors import AppealNotFound, AppealRefused
 from guard.gateway.callers import Identity, Scope, require, sees_commitment
+from guard.gateway.callers.identity import ANONYMOUS
 from guard.gateway.decisions import visible_decision
 from guard.gateway.limits import RateLimiter
 from provenance.home import Home
 
-PER_MINUTE = 30  # appeals from one address; an application may relay those of many people
+PER_MINUTE = 30  # appeals of one caller; an application may relay those of many people
 
 router = APIRouter(prefix="/v1")
 
@@ -33,7 +34,8 @@ async def open_appeal(body: AppealBody, request: Request, identity: Appellant) -
     ``GET /v1/appeals/{id}``.
     """
     limiter: RateLimiter = request.app.state.appeal_limit
-    limiter.take(request.client.host if request.client else "")
+    address = request.client.host if request.client else ""
+    limiter.take(address if identity.subject == ANONYMOUS else identity.subject)
     home: Home = request.app.state.home
     appeals: Appeals = request.app.state.appeals
     if not home.settings.appeals.accept:

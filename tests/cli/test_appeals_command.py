@@ -14,13 +14,13 @@ from tests.support.assessors import ScriptedPromptAssessor
 from tests.support.deployment import pipeline_of
 
 
-def appealed(home: Path) -> str:
+def appealed(home: Path, statement: str = "it is harmless") -> str:
     opened = Home.open(home)
     prompts = ScriptedPromptAssessor({"fight": {"violence": 0.97}})
     with pytest.raises(Refused) as error:
         pipeline_of(opened, prompts=prompts).run(ImageRequest(prompt="a pillow fight"))
     found = find_decision(opened.ledger, error.value.decision_id)  # type: ignore[attr-defined]
-    said = Statement(statement="it is harmless", prompt="a pillow fight", reuse=True)
+    said = Statement(statement=statement, prompt="a pillow fight", reuse=True)
     return Appeals(opened).open(found, said).id
 
 
@@ -40,6 +40,14 @@ def test_an_appeal_is_listed_read_and_answered(home: Path, wardmark: Wardmark) -
     assert wardmark("appeals", "list", "--json").document == []
     (answered,) = wardmark("appeals", "list", "--answered", "--json").document
     assert (answered["id"], answered["state"]) == (named, "overturned")
+
+
+def test_what_a_stranger_wrote_moves_no_terminal(home: Path, wardmark: Wardmark) -> None:
+    named = appealed(home, "harmless\x1b[2J\x07\nreally")
+    shown = wardmark("appeals", "show", named).out
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "\nreally" in shown
 
 
 def test_an_answer_is_one_of_two(home: Path, wardmark: Wardmark) -> None:

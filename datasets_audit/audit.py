@@ -32,6 +32,7 @@ from datasets_audit.copies import find_copies
 from datasets_audit.coverage import balance_findings, measure_balance
 from datasets_audit.croissant import croissant
 from datasets_audit.declaration import Terms
+from datasets_audit.documents import data_card, training_summary
 from datasets_audit.engine import default_workers, load_engine
 from datasets_audit.errors import OutputOccupied
 from datasets_audit.figures import QUESTIONS, SAMPLES, ask, balance_questions, database
@@ -56,7 +57,13 @@ from datasets_audit.shards import (
 from datasets_audit.sketch import sketch_key
 from datasets_audit.sources import Source, open_source
 from datasets_audit.statement import write_statement
-from datasets_audit.tallies import consent_counts, finding_groups, licence_counts, summarise
+from datasets_audit.tallies import (
+    consent_counts,
+    finding_groups,
+    host_counts,
+    licence_counts,
+    summarise,
+)
 from policies.frameworks import load_frameworks
 from provenance.errors import OutputFailed
 
@@ -226,6 +233,7 @@ def _measure(
         findings=groups,
         consent=consent_counts(connection),
         licences=licence_counts(connection),
+        hosts=host_counts(connection),
         balance=balance,
         checklist=tuple(assess(answered_by_audits(load_frameworks()), of_audit(audited))),
         files=_digests(folder),
@@ -267,6 +275,8 @@ def _write_report(
     (folder / "croissant.json").write_text(described + "\n", encoding="utf-8")
     assessed = oscal.dumps(oscal.assessment_results(report))
     (folder / "oscal.json").write_text(assessed, encoding="utf-8")
+    (folder / "training-summary.md").write_text(training_summary(report), encoding="utf-8")
+    (folder / "card.md").write_text(data_card(report), encoding="utf-8")
     (folder / "report.html").write_text(page.render(report, source), encoding="utf-8")
     text = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ WardmarkError (policies.errors)
 │   └── OutputOccupied        2 / 409   the output folder holds something that is no audit
 └── Unavailable
     ├── EngineUnavailable     4 / 503   an engine whose software or cluster is not there
+    ├── PdfUnavailable        4 / 503   no browser that prints
     └── WorkerLost            4 / 503   a worker process died in the middle of the pass
 """
 
@@ -78,6 +79,12 @@ class EngineUnavailable(Unavailable):
     """The engine's software is not installed, its cluster does not answer or has other versions."""
 
     code = "engine_unavailable"
+
+
+class PdfUnavailable(Unavailable):
+    """No browser is there that prints, or it did not."""
+
+    code = "pdf_unavailable"
 
 
 class WorkerLost(Unavailable):

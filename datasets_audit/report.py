@@ -96,6 +96,14 @@ class LicenceCount(Frozen):
     share: float
 
 
+class HostCount(Frozen):
+    """Pictures that came from one host, and their share of those that name a source."""
+
+    host: str
+    count: int
+    share: float
+
+
 class BalanceCell(Frozen):
     """One category or combination. A hidden cell has neither count nor shares.
 
@@ -202,6 +210,7 @@ class AuditReport(Frozen):
     findings: tuple[FindingGroup, ...]
     consent: tuple[ConsentCount, ...]
     licences: tuple[LicenceCount, ...]
+    hosts: tuple[HostCount, ...] = Field(default=(), description="the largest, up to 1,000")
     balance: BalanceSummary
     checklist: tuple[ControlStatus, ...]
     files: dict[str, Hex32] = Field(description="every other file of the report and its SHA-256")

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from datasets_audit.consent import ConsentState
-from datasets_audit.figures import FINDINGS, SAMPLES
+from datasets_audit.figures import FINDINGS, HOST, SAMPLES
 from datasets_audit.findings import KINDS, Severity
 from datasets_audit.licence import LicenceUse
-from datasets_audit.report import ConsentCount, Example, FindingGroup, LicenceCount
+from datasets_audit.report import ConsentCount, Example, FindingGroup, HostCount, LicenceCount
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+HOSTS: Final = 1_000  # in the report; more are in the rows
 EXAMPLES: Final = 5  # of each kind of finding, in the report; all are in findings/*.parquet
 
 
@@ -53,6 +54,15 @@ def licence_counts(connection: "DuckDBPyConnection") -> tuple[LicenceCount, ...]
         )
         for expression, use, attribution, share_alike, count, share in rows
     )
+
+
+def host_counts(connection: "DuckDBPyConnection") -> tuple[HostCount, ...]:
+    """The hosts that most pictures came from."""
+    rows = connection.execute(
+        f"SELECT {HOST} AS host, count(*) AS n, count(*) / sum(count(*)) OVER () FROM {SAMPLES} "
+        f"WHERE {HOST} IS NOT NULL GROUP BY host ORDER BY n DESC, host LIMIT {HOSTS}"
+    ).fetchall()
+    return tuple(HostCount(host=host, count=count, share=share) for host, count, share in rows)
 
 
 def finding_groups(connection: "DuckDBPyConnection") -> tuple[FindingGroup, ...]:

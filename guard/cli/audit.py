@@ -8,6 +8,7 @@ import typer
 
 from datasets_audit import AuditReport, audit
 from datasets_audit.licence import DeclaredUse
+from datasets_audit.page.pdf import print_pdf
 from datasets_audit.register import memory_of, remember
 from datasets_audit.rights import load_rights
 from guard.cli.options import HomeOption, JsonOption, open_home
@@ -44,6 +45,9 @@ def audit_data_set(
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Measure every picture anew, changed or not.")
     ] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print report.pdf as well; needs Chromium.")
+    ] = False,
     engine: Engine = Engine.local,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report; NAME-audit else.")
@@ -71,6 +75,8 @@ def audit_data_set(
             memory=None if afresh else memory_of(opened.path, name),
         )
     remember(opened.path, report, folder)
+    if pdf:
+        print_pdf(folder / "report.html", folder / "report.pdf")
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:

@@ -22,8 +22,14 @@ from datasets_audit import (
     load_report,
     recompute,
 )
-from datasets_audit.errors import AnnotationsInvalid, EngineUnknown, OutputOccupied
+from datasets_audit.errors import (
+    AnnotationsInvalid,
+    EngineUnknown,
+    OutputOccupied,
+    PdfUnavailable,
+)
 from datasets_audit.example import Example, make_example
+from datasets_audit.page.pdf import print_pdf
 from datasets_audit.recording import recorded_sketch, report_digest
 from datasets_audit.sample import rows_root
 from datasets_audit.shards import in_shards
@@ -33,6 +39,9 @@ from provenance.ledger import Ledger, LedgerKey, verify_inclusion
 from provenance.ledger.merkle import leaf_hash, root_of
 
 SECRET = b"a secret of exactly 32 bytes ..."
+WRITTEN_OF_THE_REPORT = (
+    "report.json", "report.html", "croissant.json", "oscal.json", "training-summary.md", "card.md",
+)  # fmt: skip
 TERMS = {"use": DeclaredUse.COMMERCIAL, "as_of": date(2026, 6, 30), "secret": SECRET}
 
 
@@ -199,7 +208,7 @@ def test_the_digests_of_the_other_files_are_in_the_report(report: AuditReport, o
         path.relative_to(out).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in out.rglob("*")
         if path.is_file()
-        and path.name not in ("report.json", "report.html", "croissant.json", "oscal.json")
+        and path.name not in WRITTEN_OF_THE_REPORT
     }
     assert files == report.files
 
@@ -386,3 +395,45 @@ def test_shards_do_not_depend_on_batches() -> None:
         batches = [pictures[at : at + batch] for at in range(0, 23, batch)]
         shards = list(in_shards(batches, 10))  # type: ignore[arg-type]
         assert shards == [pictures[:10], pictures[10:20], pictures[20:]]
+
+
+def test_the_summary_and_the_card_say_what_the_report_says(report: AuditReport, out: Path) -> None:
+    summary = (out / "training-summary.md").read_text()
+    assert [line for line in summary.splitlines() if line.startswith("## ")] == [
+        "## 1. General information",
+        "## 2. List of data sources",
+        "## 3. Aspects of data processing",
+    ]
+    assert "| example.org | " in summary
+    assert f"{report.source.pictures:,} pictures (less than 1 million)" in summary
+    assert summary.count("To be written") == 5  # what nobody but the provider can say
+    card = (out / "card.md").read_text()
+    assert card.startswith('---\npretty_name: "example"\n')
+    assert "size_categories:\n- n<1K" in card
+    for group in report.findings:
+        assert f"| {group.severity.value} | {group.title} | {group.count:,} |" in card
+
+
+def test_words_of_strangers_mean_nothing_in_the_documents(
+    tmp_path: Path, example: Example
+) -> None:
+    audit(example.images, name="a | b <script> [x](y)", out=tmp_path / "out", **TERMS)
+    for name in ("card.md", "training-summary.md"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "# a \\| b \\<script\\> \\[x\\](y)" in text or "a \\| b" in text
+        assert "<script>" not in text.replace("\\<script\\>", "").replace('"a | b <script>', "")
+
+
+def test_the_report_prints_as_a_pdf(out: Path, tmp_path: Path) -> None:
+    if not shutil.which("chromium"):
+        pytest.skip("needs a browser: apt-get install chromium")
+    print_pdf(out / "report.html", tmp_path / "report.pdf")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_without_a_browser_no_pdf_is_promised(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PdfUnavailable, match="Install the package chromium"):
+        print_pdf(out / "report.html", tmp_path / "report.pdf")

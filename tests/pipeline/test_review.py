@@ -20,6 +20,7 @@ from guard.errors import (
     ReviewRequired,
 )
 from guard.pipeline import Caller, ImageRequest, Pipeline
+from guard.pipeline.request import Edit
 from guard.review import Review, SealedShelf, Verdict
 from policies.policy import Policy
 from provenance.errors import LedgerUnavailable, SignerUnavailable, SubjectForgotten
@@ -105,6 +106,29 @@ def test_a_held_picture_is_seen_released_and_verifies(home: Home, policy: Policy
     assert (ruling["by"], ruling["decision_id"]) == ("key_17", named)
     assert home.ledger.prove(str(ruling["entry"])).leaf.kind == "review"
     assert "it is harmless" not in str(delivery.body)
+
+
+def test_a_held_edit_is_released_with_what_it_was_made_from(home: Home, policy: Policy) -> None:
+    (source,) = pipeline_of(home).run(ImageRequest(prompt="a calm sea")).released
+    pipeline = shelved(home, policy, {}, {"shocking": 0.9})  # what is sent in, what is drawn
+    named = hold(pipeline, edit=Edit(image=source.data))
+    review = Review(home, lambda: pipeline)
+    assert review.open(named, 0).input_image == source.data
+    (data,) = rule(review, named, 0, Verdict.RELEASE)
+    report = verify(data, sources=home.sources())
+    assert (report.verdict, report.origin) == ("established", "ai-edited")
+    assert report.credential.worst_ingredient == "trusted"
+
+
+def test_an_edit_whose_input_is_held_goes_on_once_it_is_released(
+    home: Home, policy: Policy
+) -> None:
+    (source,) = pipeline_of(home).run(ImageRequest(prompt="a calm sea")).released
+    pipeline = shelved(home, policy, {"shocking": 0.9}, {"shocking": 0.9}, {})
+    named = hold(pipeline, edit=Edit(image=source.data))
+    review = Review(home, lambda: pipeline)
+    assert review.open(named, None).input_image == source.data
+    assert len(rule(review, named, None, Verdict.RELEASE)) == 1
 
 
 def test_a_held_prompt_is_drawn_once_it_is_released(home: Home, policy: Policy) -> None:

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
+from guard.console.page import ROOT, Page
 from guard.console.routes import (
     appeals,
     checklists,
@@ -39,3 +40,6 @@ def install(app: FastAPI) -> None:
     app.state.sign_in_limit = RateLimiter(SIGN_INS_PER_MINUTE)
     for part in _PARTS:
         app.include_router(part.router)
+    last = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
+    last.add_api_route("/{rest:path}", front.nowhere)
+    app.include_router(last)

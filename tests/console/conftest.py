@@ -11,6 +11,7 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+from starlette.datastructures import State
 
 from guard.errors import DecisionRefused
 from guard.gateway import create_app
@@ -61,6 +62,17 @@ class Console:
                 answer = client.post("/sign-in", data={"form": form, "key": token})
                 assert answer.status_code == 303, answer.text
             yield client
+
+
+@contextmanager
+def exchanged(state: State, name: str, value: object) -> Iterator[None]:
+    """Something else in the state of an application; pytest's own would take it away for good."""
+    before = getattr(state, name)
+    setattr(state, name, value)
+    try:
+        yield
+    finally:
+        setattr(state, name, before)
 
 
 def hidden(html: str, name: str) -> str:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from guard.console.views import decisions as views
 from guard.console.views import words
-from guard.console.views.explanation import segments
+from guard.console.views.explanation import LEVELS, segments
 from guard.decisions import Result
 from guard.explain.prompts import WordShare
 from guard.gateway.callers import Role
@@ -21,6 +23,7 @@ from provenance.ledger import verify_file
 from tests.console.conftest import (
     CALM,
     FIGHT,
+    PHONE,
     Console,
     complaints,
     sign_in,
@@ -28,6 +31,7 @@ from tests.console.conftest import (
     wait_for_text,
 )
 from tests.support.accessibility import barriers
+from tests.support.browser import chromium
 
 
 def everything(_: object) -> bool:
@@ -127,6 +131,22 @@ def test_marked_words_joined_are_the_prompt() -> None:
     assert {one.text: one.level for one in found if one.level} == {"bloody": 1, "fight": 3}
 
 
+@given(
+    text=st.text(min_size=1, max_size=60),
+    cuts=st.lists(st.tuples(st.integers(0, 59), st.floats(-2, 9)), max_size=6),
+)
+def test_any_prompt_is_shown_whole(text: str, cuts: list[tuple[int, float]]) -> None:
+    places = sorted({place % len(text): weight for place, weight in cuts}.items())
+    ends = [*(place for place, _ in places[1:]), len(text)][: len(places)]
+    shares = tuple(
+        WordShare(text=text[a:b], start=a, end=b, weight={"violence": weight}, without={})
+        for (a, weight), b in zip(places, ends, strict=True)
+    )
+    found = segments(text, shares)
+    assert "".join(one.text for one in found) == text
+    assert all(0 <= one.level <= LEVELS and (one.level > 0) == (one.weight > 0) for one in found)
+
+
 def test_a_refusal_is_read_explained_and_proved(
     console: Console, desktop: Chrome, refused: str
 ) -> None:
@@ -179,6 +199,19 @@ def test_a_new_decision_appears_by_itself(console: Console, desktop: Chrome) -> 
     wait_for_text(desktop, fresh, "#rows")
     assert "changed at" in desktop.find_element(By.ID, "live").text
     assert complaints(desktop) == []
+
+
+def test_without_scripts_everything_but_keys_works(console: Console, refused: str) -> None:
+    with chromium(*PHONE, scripts=False) as browser:
+        sign_in(browser, console, console.key(Role.MODERATOR))
+        browser.get(f"{console.url}/decisions?action=block")
+        browser.find_element(By.LINK_TEXT, refused).click()
+        wait_for_text(browser, "Graphic violence is not drawn here.")
+        browser.find_element(By.ID, "prompt").send_keys(FIGHT)
+        browser.find_element(By.CSS_SELECTOR, "#words button").click()
+        wait_for_text(browser, "fits the commitment in the ledger")
+        browser.find_element(By.XPATH, "//button[.='Sign out']").click()
+        wait_for_text(browser, "Sign in", "h1")
 
 
 def test_a_tenant_sees_its_own_decisions_alone(console: Console, refused: str) -> None:

@@ -9,6 +9,7 @@ from guard.console.views import front
 from guard.console.views.keys import signers
 from guard.gateway.callers import Role
 from policies.decision import PolicyRef
+from provenance.errors import LedgerUnavailable
 from provenance.home import Home
 from tests.console.conftest import FIGHT, Console, complaints, sign_in
 from tests.support.accessibility import barriers
@@ -60,6 +61,31 @@ def test_a_span_is_said_in_one_unit(age: timedelta, said: str) -> None:
     assert front.span(age) == said
 
 
+def test_prompts_that_score_otherwise_are_said(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "RECENT", 60)
+    ledger = console.home.ledger
+    body = ledger.find([f"{console.ask(FIGHT)}:refusal:request"])[0].body
+
+    def prompts(first: int, shift: float) -> list[dict[str, object]]:
+        made = []
+        for n in range(first, first + 60):
+            scores = dict.fromkeys(body["prompt_stage"]["scores"], (n % 10) / 20 + shift)
+            stage = body["prompt_stage"] | {"scores": scores}
+            made.append(dict(body) | {"decision_id": f"dec_{n:016x}", "prompt_stage": stage})
+        return made
+
+    assert front.of_drift(front.recent(ledger, lambda _: True)).state == "missing"
+    ledger.append_batch("before", "refusal", prompts(0, 0.0))
+    ledger.append_batch("same", "refusal", prompts(60, 0.0))
+    assert front.of_drift(front.recent(ledger, lambda _: True)).figure == "steady"
+    ledger.append_batch("other", "refusal", prompts(120, 0.4))
+    sign = front.of_drift(front.recent(ledger, lambda _: True))
+    assert (sign.state, sign.figure) == ("against", "much")
+    assert "violence" in sign.said
+
+
 def test_shares_are_of_what_somebody_may_see(console: Console) -> None:
     console.ask(FIGHT)
     console.ask(FIGHT, tenant="acme")
@@ -70,7 +96,7 @@ def test_shares_are_of_what_somebody_may_see(console: Console) -> None:
     with console.client(console.key(Role.MODERATOR, tenant="acme")) as client:
         page = client.get("").text
     assert "1 of the last 1 decisions" in page
-    for secret in ("Policy in force", "Last checkpoint", "certificate"):
+    for secret in ("Policy in force", "Last checkpoint", "certificate", "Drift"):
         assert secret not in page
 
 
@@ -79,3 +105,29 @@ def test_the_overview_is_for_everybody(console: Console, desktop: Chrome, phone:
         sign_in(browser, console, console.key())
         assert barriers(browser) == []
         assert complaints(browser) == []
+
+
+def test_a_page_that_is_not_there_is_said_on_a_page(console: Console) -> None:
+    with console.client(console.key()) as client:
+        answer = client.get("/no/such/page")
+        assert answer.status_code == 404
+        assert "There is no such page." in answer.text
+    with console.client() as stranger:
+        assert stranger.get("/no/such/page").status_code == 303
+
+
+def test_a_ledger_that_is_down_is_said_and_nothing_is_made_up(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: object, **__: object) -> None:
+        raise LedgerUnavailable("the database cannot be reached")
+
+    with console.client(console.key()) as client:
+        monkeypatch.setattr(console.home.ledger, "latest", down)
+        for path in ("", "/decisions", "/ledger", "/data-sets"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert "the database cannot be reached" in answer.text
+            assert answer.headers["retry-after"]
+        monkeypatch.undo()
+        assert client.get("/decisions").status_code == 200

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from guard.gateway.limits import RateLimiter
 from guard.gateway.policy_change import follow
 from guard.policy_draft import KIND
 from guard.policy_watch import PolicyWatch
+from policies.candidate import Candidate
 from policies.load import load_policy, packs_folder
 from provenance.home import Home
 from tests.console.conftest import (
@@ -23,6 +25,7 @@ from tests.console.conftest import (
     PROMPTS,
     Console,
     complaints,
+    exchanged,
     hidden,
     sign_in,
     until,
@@ -168,6 +171,20 @@ def drop_services(text: str) -> str:
         return text
     start = text.index("\nserves:")
     return text[:start] + text[text.index("\nrules:", start) :]
+
+
+def test_what_a_policy_on_trial_said_is_told(console: Console) -> None:
+    sent = {"days": "7"}
+    with console.client(console.key(Role.AUDITOR)) as client:
+        sent["csrf"] = hidden(client.get("/policies").text, "csrf")
+        assert client.post("/policies/candidate", data=sent).status_code == 400
+        trial = replace(console.pipeline, candidate=Candidate(load_policy("kids")))
+        replace(console, pipeline=trial).ask(FIGHT)
+        with exchanged(console.app.state, "pipeline", trial):
+            assert "on 100% of requests" in client.get("/policies").text
+            report = client.post("/policies/candidate", data=sent).text
+    assert "What kids" in report
+    assert "of 1 judgements" in report
 
 
 def test_packs_are_read_and_replayed_by_name_alone(console: Console) -> None:

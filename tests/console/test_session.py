@@ -10,7 +10,7 @@ from guard.console.page import inside
 from guard.console.session import FORM_SECONDS, IDLE, LONGEST, Sessions
 from guard.gateway.callers import Identity, Role, Scope
 from guard.gateway.limits import RateLimiter
-from tests.console.conftest import FIGHT, Console, hidden
+from tests.console.conftest import FIGHT, Console, exchanged, hidden
 
 SECRET = bytes(32)
 
@@ -227,10 +227,9 @@ def test_a_program_reads_with_its_key_and_gets_no_cookie(console: Console) -> No
         assert client.get("/decisions", headers=user).status_code == 403
 
 
-def test_guessing_keys_is_slowed(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guessing_keys_is_slowed(console: Console) -> None:
     limit = RateLimiter(SIGN_INS_PER_MINUTE, clock=lambda: 0.0)
-    monkeypatch.setattr(console.app.state, "sign_in_limit", limit)
-    with console.client() as client:
+    with exchanged(console.app.state, "sign_in_limit", limit), console.client() as client:
         form = hidden(client.get("/sign-in").text, "form")
         fields = {"form": form, "key": "wm_x"}
         codes = [client.post("/sign-in", data=fields).status_code for _ in range(12)]

@@ -37,4 +37,4 @@ def test_files_are_served_by_name_and_nothing_beside_them(console: Console) -> N
         for name, kind in (("style.css", "text/css"), ("htmx.js", "text/javascript")):
             assert client.get(f"/static/{name}").headers["content-type"].startswith(kind)
         for name in ("console.css", "..%2Fpage.py", "htmx%2FREADME.md"):
-            assert client.get(f"/static/{name}").status_code == 404
+            assert client.get(f"/static/{name}").status_code in (303, 404)

@@ -27,10 +27,16 @@ async def front(request: Request, who: Who) -> Response:
     return show(request, "front.html", signs=signs)
 
 
+async def nowhere(request: Request, who: Who) -> Response:  # noqa: ARG001  # its rights are asked
+    """Any other address below the console's."""
+    said = "There is no such page."
+    return show(request, "problem.html", 404, said=said, code="not_found")
+
+
 def _signs(request: Request, who: SignedIn) -> list[views.Sign]:
     home: Home = request.app.state.home
     key = home.commitment_key
-    rows = views.recent(home.ledger, lambda entry: sees(who, entry, key))
+    entries = views.recent(home.ledger, lambda entry: sees(who, entry, key))
     now = datetime.now(UTC)
     appeals: Appeals = request.app.state.appeals
     waiting = [
@@ -44,12 +50,14 @@ def _signs(request: Request, who: SignedIn) -> list[views.Sign]:
         for one in review.queue()
         if sees_commitment(who.identity, one.tenant, key)
     ]
-    signs = [views.of_queue(held, now), views.of_appeals(waiting, now), *views.of_decisions(rows)]
+    signs = [views.of_queue(held, now), views.of_appeals(waiting, now)]
+    signs += views.of_decisions(entries)
     if who.everywhere:
         watch: PolicyWatch | None = getattr(request.app.state, "policy_watch", None)
         fault = watch.fault if watch else None
         policy = request.app.state.pipeline.policy.ref
         signs.append(views.of_policy(policy, fault, drafts_of(request).all()))
+        signs.append(views.of_drift(entries))
         signs.append(views.of_ledger(home.ledger, now))
         signs += views.of_signers(signers(home, now))
     return signs

@@ -2,6 +2,7 @@
 
 import hmac
 from itertools import pairwise
+from math import ceil
 
 from guard.check import Checker, CheckResult
 from guard.explain.prompts import PromptExplanation, WordShare
@@ -56,6 +57,6 @@ def segments(prompt: str, words: tuple[WordShare, ...]) -> tuple[Segment, ...]:
     found = []
     for start, end in pairwise(cuts):
         weight = weights.get((start, end), 0.0)
-        level = -int(-LEVELS * weight // strongest) if weight > 0 else 0
+        level = max(1, min(LEVELS, ceil(LEVELS * weight / strongest))) if weight > 0 else 0
         found.append(Segment(text=prompt[start:end], level=level, weight=max(weight, 0.0)))
     return tuple(found)

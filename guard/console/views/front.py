@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, Literal
 
-from guard.console.views.decisions import KINDS, Row, Seen, row_of
+from guard.console.views.decisions import KINDS, Seen, row_of
 from guard.console.views.keys import SignerRow
 from guard.decisions import Result
 from guard.policy_draft import Draft
 from policies.decision import Frozen, PolicyRef
 from provenance.errors import LedgerEntryNotFound
 from provenance.keys.ring import KeyState
-from provenance.ledger import Ledger
+from provenance.ledger import Entry, Ledger
 
 RECENT: Final = 500  # decisions that shares are drawn from
 OLD_CHECKPOINT: Final = timedelta(days=1)  # after that somebody should ask why
@@ -31,10 +31,10 @@ class Sign(Frozen):
     link: str = ""
 
 
-def recent(ledger: Ledger, seen: Seen) -> tuple[Row, ...]:
-    """The last decisions that somebody may see, newest first."""
-    entries = islice(ledger.latest(*KINDS), RECENT)
-    return tuple(row_of(entry) for entry in entries if seen(entry))
+def recent(ledger: Ledger, seen: Seen) -> tuple[Entry, ...]:
+    """The last endings of requests that somebody may see, newest first: ``RECENT`` that shares are
+    drawn from, and those before, against which they are held."""
+    return tuple(filter(seen, islice(ledger.latest(*KINDS), 2 * RECENT)))
 
 
 def of_queue(kept: Sequence[datetime], now: datetime) -> Sign:
@@ -50,8 +50,9 @@ def of_queue(kept: Sequence[datetime], now: datetime) -> Sign:
     )
 
 
-def of_decisions(rows: Sequence[Row]) -> tuple[Sign, ...]:
+def of_decisions(entries: Sequence[Entry]) -> tuple[Sign, ...]:
     """What the last decisions tell."""
+    rows = [row_of(entry) for entry in entries[:RECENT]]
     if not rows:
         said = "Nobody has asked for anything yet."
         return (Sign(name="Decisions", state="missing", figure="none", said=said),)
@@ -82,6 +83,26 @@ def of_decisions(rows: Sequence[Row]) -> tuple[Sign, ...]:
             figure=_share(unseen, len(judged)),
             said=f"{unseen} of {len(judged)} had a category that nobody looked at.",
         ),
+    )
+
+
+def of_drift(entries: Sequence[Entry]) -> Sign:
+    """Whether prompts score otherwise than those before them did."""
+    from guard.evaluate.drift import State, drift_of  # scipy takes a second to load
+
+    newer, older = (_prompt_scores(part) for part in (entries[:RECENT], entries[RECENT:]))
+    found = drift_of(older, newer)
+    known = [name for name, one in found.items() if one.state is not State.TOO_FEW]
+    moved = [name for name in known if found[name].state is not State.STEADY]
+    much = any(found[name].state is State.MUCH for name in moved)
+    names = ", ".join(name.replace("_", " ") for name in moved)
+    figure = State.MUCH if much else State.SOME if moved else State.STEADY
+    said = f"Prompts score otherwise than before: {names}." if moved else "Prompts score as before."
+    return Sign(
+        name="Drift",
+        state=("against" if much else "unsure" if moved else "holds") if known else "missing",
+        figure=figure.value if known else "unknown",
+        said=said if known else "There are too few prompts on record to compare.",
     )
 
 
@@ -153,6 +174,20 @@ def span(age: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size:.0f} {unit}"
     return "a moment"
+
+
+def _prompt_scores(entries: Sequence[Entry]) -> dict[str, list[float]]:
+    """Category -> scores of the prompts of ``entries``, each decision's once."""
+    prompts = {}
+    for entry in entries:
+        stage = entry.body.get("prompt_stage")
+        if isinstance(stage, dict):
+            prompts[entry.body["decision_id"]] = stage["scores"]
+    found: dict[str, list[float]] = {}
+    for scores in prompts.values():
+        for name, score in scores.items():
+            found.setdefault(name, []).append(score)
+    return found
 
 
 def _share(part: int, whole: int) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from guard.decisions import FORM as DECISION
-from guard.pipeline.entry_ids import ending_ids
+from guard.pipeline.entry_ids import ending_ids, ruling_ids
 from policies.decision import Frozen
 from provenance.errors import LedgerEntryNotFound
 from provenance.ledger import Checkpoint, Entry, Ledger
@@ -54,7 +54,8 @@ def find(ledger: Ledger, wanted: str) -> Sequence[Entry]:
     an index; empty where there is none."""
     if DECISION.fullmatch(wanted):
         appeals = [f"{wanted}:appeal:{n}{end}" for n in (1, 2, 3) for end in ("", ":answer")]
-        return [*ledger.find([*ending_ids(wanted), *appeals]), *ledger.deliveries(wanted)]
+        ids = [*ending_ids(wanted), *ruling_ids(wanted), *appeals]
+        return [*ledger.find(ids), *ledger.deliveries(wanted)]
     if _SHA256.fullmatch(wanted) and (record := ledger.record_by_sha256(wanted)):
         return ledger.find([record.content_id])
     found = ledger.find([wanted, wanted.lower()])

@@ -35,17 +35,18 @@ class IssuerSettings(Frozen):
     """An issuer of OpenID Connect whose tokens (JWT) are believed here.
 
     ``issuer`` and ``audience`` must stand in a token exactly so. ``keys_url``: its JSON Web Key
-    Set. ``leeway``: seconds by which clocks may differ. ``keys_fresh``: seconds for which fetched
-    keys are believed; after that they are fetched again or nobody gets in. ``*_claim``: the claim,
-    with dots into nested ones, that holds the role, tenant, region (ISO 3166-1) or age; an empty
-    one is not read. ``roles``: what a value of the role's claim means here; without one of them
-    somebody is a user. ``scope_claim``: holds scopes of ours, separated by spaces or as a list;
-    empty means all but bulk. ``tenant``: of everybody whom this issuer sends, in place of a claim.
+    Set, by https unless it is on this machine. ``leeway``: seconds by which clocks may differ.
+    ``keys_fresh``: seconds for which fetched keys are believed; after that they are fetched
+    again or nobody gets in. ``*_claim``: the claim, with dots into nested ones, that holds the
+    role, tenant, region (ISO 3166-1) or age; an empty one is not read. ``roles``: what a value
+    of the role's claim means here; without one of them somebody is a user. ``scope_claim``:
+    holds scopes of ours, separated by spaces or as a list; empty means all but bulk.
+    ``tenant``: of everybody whom this issuer sends, in place of a claim.
     """
 
     issuer: str = Field(min_length=1)
     audience: str = Field(min_length=1)
-    keys_url: str = Field(pattern="^https?://")
+    keys_url: str = Field(pattern=r"^https://|^http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
     algorithms: tuple[Algorithm, ...] = Field(default=("RS256", "ES256", "EdDSA"), min_length=1)
     leeway: float = Field(default=30.0, ge=0, le=300)
     keys_fresh: float = Field(default=600.0, gt=0, le=86_400)

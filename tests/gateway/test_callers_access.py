@@ -85,12 +85,24 @@ def test_whoever_comes_from_elsewhere_needs_a_key(app: FastAPI, keys: ApiKeys) -
 
 @pytest.mark.parametrize(
     "headers",
-    [{"x-forwarded-for": "127.0.0.1"}, {"forwarded": "for=127.0.0.1"}, {"host": "rebound.test:80"}],
+    [
+        {"x-forwarded-for": "127.0.0.1"},
+        {"forwarded": "for=127.0.0.1"},
+        {"host": "rebound.test:80"},
+        {"host": "127.0.0.1.rebound.test"},
+        {"origin": "https://elsewhere.test"},
+        {"origin": "null"},
+    ],
 )
 def test_a_proxy_or_a_web_page_on_this_machine_lets_nobody_in_unseen(
     app: FastAPI, headers: dict[str, str]
 ) -> None:
     assert asked(app, **headers).status_code == 401
+
+
+def test_this_machine_is_known_under_each_of_its_names(app: FastAPI) -> None:
+    for host in ("localhost", "localhost:8000", "127.0.0.1:8000", "[::1]", "[::1]:8000"):
+        assert asked(app, host=host, origin=f"http://{host}").status_code == 200, host
 
 
 def test_an_exposed_gateway_and_one_that_says_so_need_keys_of_everybody(home: Home) -> None:

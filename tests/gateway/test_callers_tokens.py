@@ -247,7 +247,12 @@ def test_claims_become_role_tenant_region_and_age(issuer: Issuer) -> None:
 
 
 def test_settings_name_no_way_to_sign_that_verifiers_share(issuer: Issuer) -> None:
-    for wrong in ({"algorithms": ["HS256"]}, {"algorithms": []}, {"keys_url": "file:///etc/x"}):
+    for wrong in (
+        {"algorithms": ["HS256"]},
+        {"algorithms": []},
+        {"keys_url": "file:///etc/x"},
+        {"keys_url": "http://login.example.com/"},
+    ):
         with pytest.raises(ValueError, match="validation error"):
             issuer.settings(**wrong)
     assert isinstance(issuer.settings(), IssuerSettings)

@@ -184,10 +184,17 @@ def _token(request: Request) -> str | None:
 
 
 def _from_this_machine(request: Request) -> bool:
-    """Whether it comes from a program here: not through a proxy, and not from a web page whose
-    name was made to lead here (DNS rebinding)."""
+    """Whether it comes from a program here: not through a proxy, and not from a web page of
+    elsewhere, which may have sent a form or made its name lead here (DNS rebinding)."""
     client = request.client.host if request.client else ""
     if not is_loopback(client) or any(name in request.headers for name in FORWARDED):
         return False
-    host = request.headers.get("host", "")
-    return is_loopback(host if host.endswith("]") else host.rpartition(":")[0] or host)
+    origin = request.headers.get("origin")
+    if origin is not None and not is_loopback(_host(origin.rpartition("://")[2])):
+        return False
+    return is_loopback(_host(request.headers.get("host", "")))
+
+
+def _host(authority: str) -> str:
+    """An authority (RFC 3986) without its port."""
+    return authority if authority.endswith("]") else authority.rpartition(":")[0] or authority

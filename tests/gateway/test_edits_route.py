@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 
 import httpx
 import numpy as np
@@ -131,3 +132,21 @@ def test_a_mask_beyond_its_limit_is_told(address: str) -> None:
         data={"prompt": "a calm sea"},
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "image_too_large")
+
+
+def test_an_edit_is_done_as_a_job_and_once_for_a_key(address: str) -> None:
+    def ask(**headers: str) -> httpx.Response:
+        form = {"files": {"image": FILE}, "data": {"prompt": "a calm sea", "seed": "4"}}
+        return httpx.post(f"{address}/v1/images/edits", headers=headers, **form)  # type: ignore[arg-type]
+
+    put = ask(prefer="respond-async")
+    assert put.status_code == 202
+    place = address + put.headers["location"]
+    deadline = time.monotonic() + 60
+    while (job := httpx.get(place).json())["status"] not in ("completed", "failed"):
+        assert time.monotonic() < deadline, job
+        time.sleep(0.05)
+    assert job["result"]["gateway"]["source"]["known"] is False
+    first, second = (ask(**{"idempotency-key": "one"}) for _ in range(2))
+    assert first.status_code == 200
+    assert first.json()["data"] == second.json()["data"]

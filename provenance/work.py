@@ -11,7 +11,8 @@ class WorkSettings(Frozen):
     ``running``: requests that are drawn at once, of which a core batches what fits together.
     ``waiting``: requests in the queue; more are told to come back. ``patience``: the longest wait
     for a place. ``batch_wait``: how long a core waits for others to draw with; 0 draws each alone.
-    ``jobs``: of them at once; 0 leaves them to other processes. ``keep``: how long the answer to a
+    ``jobs``: of them at once; 0 leaves them to other processes. ``queued_jobs``: of all processes
+    together, before more are told to come back. ``keep``: how long the answer to a
     job or to an idempotency key can be had. ``grace``: how long a stop waits for what runs.
     """
 
@@ -20,5 +21,6 @@ class WorkSettings(Frozen):
     patience: float = Field(default=120.0, gt=0)
     batch_wait: float = Field(default=0.005, ge=0, le=10)
     jobs: int = Field(default=2, ge=0, le=256)
+    queued_jobs: int = Field(default=10_000, ge=0)
     keep: float = Field(default=86_400.0, gt=0)
     grace: float = Field(default=10.0, ge=0)

@@ -107,9 +107,10 @@ def _serve(
             return
         home.ledger.close()
         os.environ[_WORKER] = served.model_dump_json()
-        os.environ.setdefault(SHARED_METRICS, tempfile.mkdtemp(prefix="wardmark-metrics-"))
-        supervisor = Multiprocess(config, sockets=[listening])
-        supervisor.run()
+        with tempfile.TemporaryDirectory(prefix="wardmark-metrics-") as folder:
+            os.environ.setdefault(SHARED_METRICS, folder)
+            supervisor = Multiprocess(config, sockets=[listening])
+            supervisor.run()
         if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
             _app(served, home)  # which says what is wrong
             raise Unavailable("a worker could not start, though all its parts can be used")

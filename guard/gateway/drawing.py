@@ -58,7 +58,8 @@ class Drawing:
         settings = home.settings.work
         worker = f"{socket.gethostname()[:32]}-{os.getpid()}-{token_hex(4)}"
         seal = Seal(home.commitment_key)
-        jobs = Jobs(Database(home.ledger_url), seal, settings.keep, worker)
+        database = Database(home.ledger_url)
+        jobs = Jobs(database, seal, settings.keep, worker, settings.queued_jobs)
         return cls(pipeline, Places(settings), jobs)
 
     async def now(

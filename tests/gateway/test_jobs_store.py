@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine, text
 
-from guard.errors import IdempotencyConflict, JobNotFound, StillRunning
+from guard.errors import IdempotencyConflict, JobNotFound, QueueFull, StillRunning
 from guard.gateway.answers import Answer
 from guard.gateway.jobs import store
 from guard.gateway.jobs.sealing import Seal
@@ -59,6 +59,19 @@ def test_a_job_goes_from_the_queue_to_its_answer(jobs: Jobs, other: Jobs) -> Non
     other.claim()
     other.finish(refused.id, REFUSED)
     assert jobs.find("key_1", refused.id).status is Status.FAILED
+
+
+def test_more_jobs_than_may_wait_are_told_to_come_back(jobs: Jobs, url: str) -> None:
+    small = Jobs(Database(url), Seal(SECRET), 60.0, "small", most=2)
+    first = small.put("key_1", b"1", "k")
+    small.put("key_1", b"2")
+    with pytest.raises(QueueFull) as full:
+        small.put("key_1", b"3")
+    assert full.value.retry_after > 0
+    assert small.put("key_1", b"1", "k").id == first.id, "what is there already is no more"
+    jobs.claim()
+    assert small.put("key_1", b"3").status is Status.QUEUED
+    small.close()
 
 
 def test_jobs_are_begun_in_the_order_of_coming(jobs: Jobs) -> None:

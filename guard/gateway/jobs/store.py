@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, and_, delete, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from guard.errors import IdempotencyConflict, JobNotFound, StillRunning
+from guard.errors import IdempotencyConflict, JobNotFound, QueueFull, StillRunning
 from guard.gateway.answers import Answer
 from guard.gateway.jobs.sealing import Seal
 from guard.gateway.jobs.tables import job
 from provenance.ledger.database import Database
 
+RETRY_SECONDS = 60  # after which somebody who found too many jobs may come again
 LEASE_SECONDS = 15.0  # renewed every third of it
 _c = job.c
 
@@ -60,20 +61,24 @@ class Claimed(NamedTuple):
 class Jobs:
     """Reads and writes the table. Safe to share between threads. All raise LedgerUnavailable.
 
-    ``keep``: seconds for which an answer can be had. ``worker``: who we are.
+    ``keep``: seconds for which an answer can be had. ``worker``: who we are. ``most``: jobs that
+    may wait.
     """
 
-    def __init__(self, database: Database, seal: Seal, keep: float, worker: str) -> None:
+    def __init__(
+        self, database: Database, seal: Seal, keep: float, worker: str, most: int = 10_000
+    ) -> None:
         self._database = database
         self._seal = seal
         self._keep = keep
         self.worker = worker
+        self._most = most
 
     def put(
         self, subject: str, request: bytes, key: str | None = None, meant: bytes | None = None
     ) -> Job:
         """Leave a job of ``subject`` to whoever comes first. With an idempotency ``key`` that was
-        seen before, the job that was left then. Raises IdempotencyConflict.
+        seen before, the job that was left then. Raises IdempotencyConflict, QueueFull.
 
         ``meant``: of the request, what must be the same under the same key; all, by default.
         """
@@ -81,6 +86,11 @@ class Jobs:
         with self._database.changing() as connection:
             named = self._named(connection, subject, key, digest)
             if named is None:
+                if _queued(connection) >= self._most:
+                    raise QueueFull(
+                        f"{self._most} jobs wait already; try again in {RETRY_SECONDS} s",
+                        retry_after=RETRY_SECONDS,
+                    )
                 named = self._insert(connection, subject, key, digest, request)
             return self._job(named)
 
@@ -197,8 +207,7 @@ class Jobs:
     def waiting(self) -> int:
         """How many are queued."""
         with self._database.reading() as connection:
-            query = select(func.count()).where(_c.status == Status.QUEUED)
-            return connection.execute(query).scalar_one()
+            return _queued(connection)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -297,6 +306,11 @@ class Jobs:
 
     def _answer(self, row: Row[Any]) -> Answer:
         return Answer(row.answer_status, self._seal.open(row.answer, f"{row.id} answer"))
+
+
+def _queued(connection: Connection) -> int:
+    query = select(func.count()).where(_c.status == Status.QUEUED)
+    return connection.execute(query).scalar_one()
 
 
 def _now(connection: Connection) -> float:

@@ -76,6 +76,7 @@ async def signed_in(request: Request) -> SignedIn:
     check_key(identity)
     who = SignedIn(identity, session)
     request.state.signed_in = who
+    request.state.identity = identity  # for the log
     return who
 
 

@@ -6,31 +6,23 @@ for byte: the function is pure, the order is that of the work, and a cluster who
 other versions of what measures is refused.
 """
 
-import logging
 import os
 import platform
-import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
 from itertools import islice
 from types import ModuleType
 from typing import Any, Final
 
 from datasets_audit.engine import BATCHES_AHEAD, Result, Work
 from datasets_audit.errors import EngineUnavailable, WorkerLost
+from datasets_audit.ray_cluster import connect, start_here
 
 ADDRESS: Final = "RAY_ADDRESS"
 RETRIES: Final = 2  # of a batch whose worker died: the function is pure, so again is the same
-STORE_BYTES: Final = 256 << 20  # of shared memory; measurements are small, pictures never travel
-PATIENCE: Final = 5.0  # seconds for a cluster to answer at all
-QUIET: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning of theirs about a coming change
-}
-LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # tells Ray to listen nowhere else
 
 
 class RayEngine:
@@ -80,60 +72,18 @@ def _result(ray: ModuleType, reference: Any) -> Any:
 @contextmanager
 def _cluster(workers: int) -> Iterator[ModuleType]:
     """Ray, connected; what was started here is stopped here."""
-    named = os.environ.get(ADDRESS)
-    for name, value in (QUIET if named else QUIET | LOOPBACK).items():
-        os.environ.setdefault(name, value)  # read when Ray is imported
-    try:
-        import ray
-    except ImportError as error:
-        raise EngineUnavailable(
-            "The engine ray needs Ray; run: pip install 'wardmark[ray]'"
-        ) from error
-    if ray.is_initialized():  # by the program that we run in, whose business it is
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():  # by the program that we run in: its business
         yield ray
         return
-    if named:
-        _check_answers(named)
-    own = {} if named else {"num_cpus": workers, "object_store_memory": STORE_BYTES}
-    try:
-        ray.init(
-            address=named or "local",
-            include_dashboard=None if named else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **own,
-        )
-    except (ConnectionError, RuntimeError, TimeoutError) as error:
-        raise _no_answer(named or "this machine", error) from error
+    named = os.environ.get(ADDRESS)
+    ray = connect(named) if named else start_here(workers)
     try:
         if named:
             _check_versions(ray)
-        elif not ip_address(ray.util.get_node_ip_address()).is_loopback:
-            raise EngineUnavailable(
-                "Ray was imported before the audit began and would listen on more than loopback. "
-                f"Set {next(iter(LOOPBACK))}=0 in the environment."
-            )
         yield ray
     finally:
         ray.shutdown()
-
-
-def _check_answers(named: str) -> None:
-    """Ray itself would wait for many minutes. Raises EngineUnavailable."""
-    host, _, port = named.rpartition(":")
-    if not host or not port.isdigit():  # "auto", which looks for a cluster on this machine
-        return
-    try:
-        socket.create_connection((host.rpartition("/")[2].strip("[]"), int(port)), PATIENCE).close()
-    except OSError as error:
-        raise _no_answer(named, error) from error
-
-
-def _no_answer(where: str, error: Exception) -> EngineUnavailable:
-    return EngineUnavailable(
-        f"No Ray cluster answers at {where} ({error}). Check $RAY_ADDRESS and the cluster's token, "
-        "or take it out of the environment to start a cluster here."
-    )
 
 
 def _check_versions(ray: ModuleType) -> None:

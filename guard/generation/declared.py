@@ -78,7 +78,18 @@ class ComfyUIUpstream(_Upstream):
     graph_sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-Declared = CheckpointCore | OpenAIUpstream | Automatic1111Upstream | ComfyUIUpstream
+class RayServeApplication(Frozen):
+    """An application of Ray Serve (``guard.generation.ray_serve``). ``address``: of the cluster,
+    ``host:port``, or ``auto`` for the one that this machine belongs to."""
+
+    kind: Literal["ray-serve"]
+    name: Name
+    application: str = Field(min_length=1)
+    address: str = "auto"
+
+
+_Service = OpenAIUpstream | Automatic1111Upstream | ComfyUIUpstream
+Declared = CheckpointCore | RayServeApplication | _Service
 _CORES: TypeAdapter[tuple[Declared, ...]] = TypeAdapter(
     tuple[Annotated[Declared, Field(discriminator="kind")], ...]
 )
@@ -123,6 +134,10 @@ def _loaded(core: Declared, home: Path) -> Core:
             dtype=core.dtype,
             loras=[Lora(home / file.path, file.weight) for file in core.loras],
         )
+    if isinstance(core, RayServeApplication):
+        from guard.generation.ray_serve import RayServeCore
+
+        return RayServeCore(core.name, core.application, core.address)
     try:
         service = Service(
             core.url, key=_key(core), timeout=core.timeout, plain_http=core.plain_http

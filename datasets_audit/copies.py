@@ -14,6 +14,7 @@ from datasets_audit.findings import Finding
 from provenance.fingerprint import MIN_QUALITY
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 
@@ -66,15 +67,19 @@ def _write_near(connection: "DuckDBPyConnection", path: Path) -> None:
         f"SELECT sha256, min(pdq) AS pdq FROM {SAMPLES} "
         f"WHERE pdq_quality >= {MIN_QUALITY} GROUP BY sha256 ORDER BY sha256"
     ).to_arrow_table()
-    digests = rows["sha256"].to_pylist()
-    hashes = np.frombuffer(bytes.fromhex("".join(rows["pdq"].to_pylist())), dtype=np.uint8)
-    pairs = near_pairs(hashes.reshape(-1, HASH_BYTES))
-    group = groups(len(digests), pairs)
-    alike = np.flatnonzero(np.bincount(group, minlength=len(digests))[group] > 1)
-    table = pa.table(
-        {
-            "sha256": pa.array([digests[at] for at in alike], pa.string()),
-            "near": pa.array([digests[group[at]] for at in alike], pa.string()),
-        }
-    )
+    # A list of a million Python strings would take more memory than all the rest.
+    chunks = [bytes.fromhex(_text(chunk)) for chunk in rows["pdq"].chunks]
+    hashes = np.frombuffer(b"".join(chunks), dtype=np.uint8).reshape(-1, HASH_BYTES)
+    pairs = near_pairs(hashes)
+    group = groups(len(hashes), pairs)
+    alike = np.flatnonzero(np.bincount(group, minlength=len(hashes))[group] > 1)
+    digests = rows["sha256"]
+    table = pa.table({"sha256": digests.take(alike), "near": digests.take(group[alike])})
     pq.write_table(table, path, compression="zstd")
+
+
+def _text(chunk: "pa.StringArray") -> str:
+    """All strings of an Arrow array without a null, one after the other."""
+    offsets, data = chunk.buffers()[1:3]
+    places = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+    return memoryview(data)[places[0] : places[-1]].tobytes().decode("ascii") if data else ""

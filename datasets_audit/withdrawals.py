@@ -5,7 +5,7 @@ sample of that subject from then on. So whoever trains or serves asks here, and 
 audit.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,19 +36,23 @@ def withdrawn_samples(folder: Path, subjects: Collection[str]) -> Withdrawn:
 
     Raises SourceInvalid where there is no audit, or its rows cannot be read.
     """
+    return withdrawn_rows([folder / shard.file for shard in load_report(folder).shards], subjects)
+
+
+def withdrawn_rows(files: Sequence[Path], subjects: Collection[str]) -> Withdrawn:
+    """The same of Parquet files of sample rows. Raises SourceInvalid."""
     import duckdb
 
-    files = [str(folder / shard.file) for shard in load_report(folder).shards]
     connection = duckdb.connect(config={"threads": 2, "memory_limit": "400MB"})
     try:
-        connection.read_parquet(files).create_view("samples")
+        connection.read_parquet([str(file) for file in files]).create_view("samples")
         ((count, keys),) = connection.execute(
             "SELECT count(*), min(key, $2) FROM samples "
             "WHERE consent = 'withdrawn' OR subject IN (SELECT unnest($1::VARCHAR[]))",
             [sorted(subjects), KEYS_NAMED],
         ).fetchall()
     except duckdb.IOException as error:
-        raise SourceInvalid(f"The rows of {folder} cannot be read: {error}") from error
+        raise SourceInvalid(f"The rows cannot be read: {error}") from error
     finally:
         connection.close()
     return Withdrawn(samples=count, keys=tuple(keys or ()))

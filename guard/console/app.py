@@ -21,7 +21,7 @@ from guard.gateway.limits import RateLimiter
 
 SIGN_INS_PER_MINUTE: Final = 10  # from one address
 
-_PARTS: Final = (
+PARTS: Final = (
     sign_in,
     front,
     decisions,
@@ -38,7 +38,7 @@ _PARTS: Final = (
 def install(app: FastAPI) -> None:
     """Give ``app`` the pages. It has its home, pipeline and callers in its state already."""
     app.state.sign_in_limit = RateLimiter(SIGN_INS_PER_MINUTE)
-    for part in _PARTS:
+    for part in PARTS:
         app.include_router(part.router)
     last = APIRouter(prefix=ROOT, route_class=Page, include_in_schema=False)
     last.add_api_route("/{rest:path}", front.nowhere)

@@ -2,7 +2,7 @@
 
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,12 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
 
 
+def assert_told(section: str, told: Collection[object], there: Collection[object]) -> None:
+    lacking, gone = set(there) - set(told), set(told) - set(there)
+    assert not lacking, f"docs/gateway.md, {section}: add a row for {sorted(map(str, lacking))}"
+    assert not gone, f"docs/gateway.md, {section}: there is no {sorted(map(str, gone))} any more"
+
+
 @pytest.fixture
 def app(home: Home) -> FastAPI:
     return create_app(home, pipeline_of(home))
@@ -43,7 +49,7 @@ def app(home: Home) -> FastAPI:
 def test_every_route_is_on_the_page_and_every_one_on_it_is_there(app: FastAPI) -> None:
     paths: dict[str, dict[str, Any]] = app.openapi()["paths"]
     described = {f"{method.upper()} {path}" for path, ways in paths.items() for method in ways}
-    assert {row[0] for row in rows("Routes")} == described | UNLISTED
+    assert_told("Routes", [row[0] for row in rows("Routes")], described | UNLISTED)
     with served(app) as address:
         for route in UNLISTED:
             assert httpx.get(address + route.removeprefix("GET ")).status_code == 200
@@ -62,7 +68,7 @@ def test_every_code_is_on_the_page_with_its_status_and_none_that_is_not_used() -
     used = {(kind.code, str(kind.http_status)) for kind in classes}
     used |= {(code, str(status)) for status, code in errors._CODES.items()}
     used |= set(OF_HTTP.items())
-    assert {(row[0], row[1]) for row in rows("Errors")} == used
+    assert_told("Errors", [(row[0], row[1]) for row in rows("Errors")], used)
 
 
 def test_every_metric_is_on_the_page_with_its_labels(app: FastAPI) -> None:
@@ -76,6 +82,7 @@ def test_every_metric_is_on_the_page_with_its_labels(app: FastAPI) -> None:
             found[value._name] = list(value._labelnames)
         assert not name.startswith("wardmark")
     told = {row[0]: [label for label in row[1].split(", ") if label] for row in rows("Metrics")}
+    assert_told("Metrics", told, found)
     assert told == found
 
 
@@ -89,7 +96,7 @@ def settings(model: type[BaseModel], above: str = "") -> Iterator[str]:
 
 
 def test_every_setting_is_on_the_page_and_none_that_does_not_exist() -> None:
-    assert {row[0] for row in rows("Settings")} == set(settings(Settings))
+    assert_told("Settings", [row[0] for row in rows("Settings")], list(settings(Settings)))
 
 
 def test_the_numbers_on_the_page_are_those_of_the_settings() -> None:

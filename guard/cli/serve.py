@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_WORKERS = 256
 HANGS_AFTER = 10  # seconds in which a worker says nothing, before another takes its place
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder through which workers count together
+THREADS = "OMP_NUM_THREADS"  # of each worker
 _WORKER = "WARDMARK_WORKER"  # the environment in which a worker finds what it is to serve
 
 
@@ -107,6 +108,8 @@ def _serve(
             return
         home.ledger.close()
         os.environ[_WORKER] = served.model_dump_json()
+        # Left alone, torch takes every core in every worker, and their threads fight.
+        os.environ.setdefault(THREADS, str(max(1, len(os.sched_getaffinity(0)) // workers)))
         with tempfile.TemporaryDirectory(prefix="wardmark-metrics-") as folder:
             os.environ.setdefault(SHARED_METRICS, folder)
             supervisor = Multiprocess(config, sockets=[listening])

@@ -139,7 +139,8 @@ def measure_cleanvision(folder: Path, count: int, ours: float) -> None:
         print(f"cleanvision                  not measured: {error}")
         return
     started = cpu_seconds()
-    with contextlib.redirect_stdout(io.StringIO()):
+    quiet = io.StringIO()
+    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
         Imagelab(data_path=str(folder)).find_issues(n_jobs=1, verbose=False)
     theirs = count / (cpu_seconds() - started)
     print(f"cleanvision, default set     {theirs:8.1f}   "

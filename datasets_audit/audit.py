@@ -35,6 +35,7 @@ from datasets_audit.declaration import Terms
 from datasets_audit.documents import data_card, training_summary
 from datasets_audit.engine import default_workers, load_engine
 from datasets_audit.errors import OutputOccupied
+from datasets_audit.features import Features, feature_findings, load_features
 from datasets_audit.figures import QUESTIONS, SAMPLES, ask, balance_questions, database
 from datasets_audit.findings import Finding
 from datasets_audit.licence import DeclaredUse
@@ -99,6 +100,7 @@ def audit(
     rights: Rights | None = None,
     memory: Path | str | None = None,
     key: "LedgerKey | None" = None,
+    features: Path | str | None = None,
 ) -> AuditReport:
     """Audit the data set at ``source``, a path or URL (``sources.open_source`` says of what).
 
@@ -111,14 +113,16 @@ def audit(
     ``rights``: opt-outs and recorded responses (``datasets_audit.rights.load_rights``).
     ``memory``: a file that remembers what was measured, so that only what changed is opened, and an
     audit that was killed goes on. ``key``: of the ledger, signs a statement of the version.
+    ``features``: Parquet of feature vectors (``datasets_audit.features``).
 
-    Raises SourceInvalid, AnnotationsInvalid, ReferenceInvalid, EngineUnknown, OutputOccupied,
-    MemoryUnusable, OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong with a single
-    picture or row is a finding in the report.
+    Raises SourceInvalid, AnnotationsInvalid, ReferenceInvalid, FeaturesInvalid, EngineUnknown,
+    OutputOccupied, MemoryUnusable, OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong
+    with a single picture or row is a finding in the report.
     """
     tick = progress or (lambda _what, _done, _total: None)
     population = load_reference(Path(reference)) if reference else None
     given = open_source(source)
+    vectors = load_features(Path(features)) if features else None
     count = given.count()
     terms = Terms(
         as_of or datetime.now(UTC).date(),
@@ -146,7 +150,7 @@ def audit(
         tick("measuring", 0, 1)
         with database(folder) as connection:
             report = _measure(
-                connection, folder, given, shards, stated, terms, population,
+                connection, folder, given, shards, stated, terms, population, vectors,
                 name=name, location=str(source), recorded=ledger is not None,
                 annotated=str(annotations) if annotations else None,
             )  # fmt: skip
@@ -178,6 +182,7 @@ def _measure(
     annotations: Annotations | None,
     terms: Terms,
     reference: ReferencePopulation | None,
+    features: Features | None,
     *,
     name: str,
     location: str,
@@ -187,6 +192,7 @@ def _measure(
     findings = [Finding("file_not_taken", stray.key, detail=stray.why) for stray in source.strays()]
     findings += find_copies(connection, folder)
     findings += poison_findings(connection)
+    findings += feature_findings(connection, features) if features else ()
     if annotations:
         findings += annotations.without_picture(folder / "samples" / "*.parquet")
         findings += [Finding("column_not_used", detail=column) for column in annotations.unused]

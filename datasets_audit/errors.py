@@ -7,6 +7,7 @@ WardmarkError (policies.errors)
 │   ├── ReferenceInvalid      2 / 422   a reference population that is no distribution
 │   ├── EngineUnknown         2 / 400   an engine that is not there
 │   ├── OptOutsInvalid        2 / 422   a list of opt-outs or responses that is none
+│   ├── FeaturesInvalid       2 / 422   feature vectors that cannot be used
 │   ├── AttestationInvalid    2 / 422   an item, document or day that cannot be attested
 │   ├── MemoryUnusable        4 / 409   the file that remembers what was measured is broken
 │   └── OutputOccupied        2 / 409   the output folder holds something that is no audit
@@ -51,6 +52,13 @@ class OptOutsInvalid(WrongUse):
 
     http_status = 422
     code = "opt_outs_invalid"
+
+
+class FeaturesInvalid(WrongUse):
+    """A file of feature vectors that does not have the form of docs/audit.md."""
+
+    http_status = 422
+    code = "features_invalid"
 
 
 class AttestationInvalid(WrongUse):

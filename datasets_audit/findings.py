@@ -166,6 +166,21 @@ KINDS: Final[dict[str, FindingKind]] = {
         "A patch that a few pictures share can be a trigger; it can also be a logo.",
         "Look at them, and remove them unless you know what the patch is.",
     ),
+    "feature_outlier": FindingKind(
+        _S, "Pictures stand out from others of their label",
+        "Features that split a label in two are how a backdoor looks; they can be a rare kind too.",
+        "Look at them, and remove those that do not belong.",
+    ),
+    "caption_mismatch": FindingKind(
+        _M, "Captions do not fit their pictures",
+        "A model learns that words mean what they do not.",
+        "Look at them; write the captions anew or remove the pictures.",
+    ),
+    "label_doubtful": FindingKind(
+        _M, "Labels are probably wrong",
+        "Pictures that look alike mostly carry another label.",
+        "Look at them and correct the label.",
+    ),
     "caption_repeated": FindingKind(
         _M, "The same caption stands under many different pictures",
         "Repeated captions tie a phrase to pictures that have nothing in common.",

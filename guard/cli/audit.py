@@ -45,6 +45,9 @@ def audit_data_set(
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Measure every picture anew, changed or not.")
     ] = False,
+    features: Annotated[
+        Path | None, typer.Option(help="Feature vectors: Parquet of key, feature, caption_feature.")
+    ] = None,
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Print report.pdf as well; needs Chromium.")
     ] = False,
@@ -72,6 +75,7 @@ def audit_data_set(
             secret=opened.commitment_key,
             rights=load_rights(opt_outs or (), responses),
             key=opened.ledger_key if opened.holds_ledger_key else None,
+            features=features,
             memory=None if afresh else memory_of(opened.path, name),
         )
     remember(opened.path, report, folder)

@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     Check("database", ledger.database, ("settings",)),
     Check("migrations", ledger.migrations, ("database",)),
     Check("ledger", ledger.verification, ("migrations",)),
+    Check("sequencer", ledger.sequencer, ("migrations",)),
     Check("clock", ledger.clock, ("migrations",), unavailable=False),
     Check("witnesses", ledger.witnesses, ("migrations",), unavailable=False),
     Check("signer", keys.signer, ("settings",)),
@@ -37,12 +38,13 @@ CHECKS: tuple[Check, ...] = (
     Check("time-stamps", keys.time_stamps, ("settings",), unavailable=False),
     Check("marks", keys.marks, ("settings",)),
     Check("guards", guards.assessors, ("settings",)),
-    Check("core", guards.core),
+    Check("core", guards.core, ("settings",)),
     Check("policy", guards.policy, ("migrations", "signer", "marks", "guards", "core")),
     Check("candidate", guards.candidate, ("settings",)),
     Check("subject-keys", people.subject_keys, ("settings", "migrations")),
     Check("backups", backups.backups, unavailable=False),
     Check("callers", people.callers, ("migrations",), unavailable=False),
+    Check("limits", people.limits, ("settings",)),
 )
 
 

@@ -6,13 +6,24 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy import text
+
 import migrations as schema
 from guard.doctor.subject import Remarks, Subject, fail, ok, warn
+from provenance.home import KEY_FILE
 from provenance.ledger import Ledger, resumption
 from provenance.ledger.cosigning import last_cosigned
 from provenance.ledger.database import REVISION, Database
+from provenance.ledger.leader import LEADER_LOCK
 
 FINDINGS_SHOWN = 5
+# An advisory lock of one number stands in pg_locks as its two halves.
+_LEADER = text(
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON database = pg_database.oid "
+    "WHERE locktype = 'advisory' AND datname = current_database() AND granted "
+    "AND classid = 0 AND objid = :key AND objsubid = 1"
+)
+_WAITING = text("SELECT count(*) FROM queue")
 
 
 @contextmanager
@@ -65,6 +76,24 @@ def verification(subject: Subject) -> Remarks:
         if report.ok:
             reach = "all of them" if subject.whole else "from the last checkpoint on"
             yield ok(f"{report.size} entries of {report.origin}, verified {reach}")
+
+
+def sequencer(subject: Subject) -> Remarks:
+    """Whoever has the ledger's key appends: this home itself, or a sequencer that leads."""
+    home = subject.home
+    if (home.path / KEY_FILE).exists() or not home.settings.database:
+        yield ok("this home has the ledger's key and appends by itself")
+        return
+    with _database(subject) as opened, opened.reading() as connection:
+        leads = connection.execute(_LEADER, {"key": LEADER_LOCK}).scalar_one()
+        waiting = connection.execute(_WAITING).scalar_one()
+    if leads:
+        yield ok(f"a sequencer leads; {waiting} tickets wait for it")
+    else:
+        yield fail(
+            f"this home has no ledger.key, and no sequencer leads: {waiting} tickets wait",
+            "Run on a host that has the key: wardmark ledger sequence.",
+        )
 
 
 def clock(subject: Subject) -> Remarks:

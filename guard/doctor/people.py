@@ -7,6 +7,7 @@ from sqlalchemy import make_url
 
 from guard.doctor.subject import Remark, Remarks, Subject, fail, ok, warn
 from guard.gateway.callers import check_exposure
+from guard.gateway.callers.redis import RedisNotes
 from provenance.home import SUBJECT_KEYS_FILE
 from provenance.ledger.database import sqlite_path
 from provenance.ledger.forgetting import KeyStore
@@ -58,6 +59,17 @@ def _apart(ledger: str, keys: str) -> Iterator[Remark]:
             " log hold both",
             "Put the keys on a server of their own, or back up by database with pg_dump.",
         )
+
+
+def limits(subject: Subject) -> Remarks:
+    """What callers have had is counted; where Redis is to count it, Redis answers."""
+    counters = subject.home.settings.callers.redis
+    if not counters:
+        yield ok("each process counts by itself; name a Redis in [callers] to count for all")
+        return
+    with closing(RedisNotes(counters)) as notes:
+        notes.read("nobody")
+    yield ok("Redis answers, which counts for all processes")
 
 
 def callers(subject: Subject) -> Remarks:

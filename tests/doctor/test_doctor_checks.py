@@ -4,8 +4,10 @@ import os
 import shutil
 import sqlite3
 import tarfile
+import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from provenance.home import Home
 from provenance.keys import create_development_signer
 from provenance.ledger import Event, Ledger, LedgerKey
 from provenance.ledger.forgetting import KeyStore, write_copy
+from provenance.ledger.leader import Leader
 from provenance.ledger.witness import FileWitness
 from tests.doctor.conftest import Look, failing, of, set_in, warned
 from tests.ledger.postgresql import MISSING, Server, binaries
@@ -301,6 +304,40 @@ def test_ledger_and_keys_on_one_server_are_warned_of(home: Path, look: Look) -> 
         found = look()
     assert failing(found) == set()
     assert "holds ledger and keys" in warned(found)
+
+
+@pytest.mark.skipif(binaries() is None, reason=MISSING)
+def test_a_home_without_the_ledgers_key_needs_a_sequencer_that_leads(
+    home: Path, look: Look
+) -> None:
+    with Server(binaries()) as server:  # type: ignore[arg-type]
+        migrations.upgrade(server.url)
+        key = LedgerKey.load(home / "ledger.key")
+        with Ledger(server.url, key) as ledger:
+            ledger.append([Event("test", {})])
+        set_in(home, 'database = ""', f'database = "{server.url}"')
+        (home / "ledger.key").unlink()
+        found = look()
+        assert failing(found) == {"sequencer"}
+        assert found.exit_code() == 4
+        leader, stop, elected = Leader(server.url, key), threading.Event(), threading.Event()
+        leading = threading.Thread(target=leader.run, args=(stop, elected.set))
+        leading.start()
+        try:
+            assert elected.wait(30)
+            assert failing(look()) == set()
+        finally:
+            stop.set()
+            leading.join()
+            leader.close()
+
+
+@pytest.mark.skipif(find_spec("redis") is None, reason="needs pip install 'wardmark[redis]'")
+def test_a_redis_that_does_not_answer_is_unavailable(home: Path, look: Look) -> None:
+    set_in(home, "", '\n[callers]\nredis = "redis://127.0.0.1:1/0"\n')
+    found = look()
+    assert failing(found) == {"limits"}
+    assert found.exit_code() == 4
 
 
 def _backed_up(home: Path, folder: Path) -> Path:

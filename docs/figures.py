@@ -1,5 +1,5 @@
-"""Makes the pictures of the documentation: a generated scene, what verify says of it on the
-command line, and the verification page on a desktop and on a phone.
+"""Makes the pictures of the documentation: a generated scene, which word drew what in it, what
+verify says of it on the command line, and the verification page on a desktop and on a phone.
 
 Run: make figures
 """
@@ -31,6 +31,8 @@ IMAGES = Path(__file__).parent / "images"
 PROMPT = "a red sailboat on the sea at sunset, with mountains and the sun on the left"
 SEED = 20261120
 COLUMNS = 84
+SHOWN_WORDS = ("sailboat", "sea", "sunset", "mountains", "sun")
+WORD_SIDE, GAP = 160, 6  # pixels
 COLOURS = 128  # of a screenshot: a third of the bytes
 
 
@@ -70,14 +72,27 @@ def pages(home: Path, picture: Path, folder: Path) -> None:
     opened.ledger.close()
 
 
+def words(maps: Path) -> None:
+    """Where some words of the prompt had their say, side by side."""
+    found = {file.stem.rpartition("-")[2]: file for file in maps.iterdir()}
+    tiles = [Image.open(found[word]).resize((WORD_SIDE, WORD_SIDE)) for word in SHOWN_WORDS]
+    row = Image.new("RGB", (len(tiles) * (WORD_SIDE + GAP) - GAP, WORD_SIDE), "white")
+    for number, tile in enumerate(tiles):
+        row.paste(tile, (number * (WORD_SIDE + GAP), 0))
+    row.save(IMAGES / "words.jpg", quality=88)
+
+
 def main() -> None:
-    """Write docs/images: sailboat.png, verify.svg, and the two of the page."""
+    """Write docs/images: sailboat.png, words.jpg, verify.svg, and the two of the page."""
     IMAGES.mkdir(exist_ok=True)
     picture = IMAGES / "sailboat.png"
     with tempfile.TemporaryDirectory() as folder:
         home = str(Path(folder) / "home")
         wardmark("init", "--home", home, "--provider", "Wardmark demo")
-        wardmark("generate", PROMPT, "-o", str(picture), "--seed", str(SEED), "--home", home)
+        maps = Path(folder) / "maps"
+        asked = ("-o", str(picture), "--seed", str(SEED), "--home", home, "--maps", str(maps))
+        wardmark("generate", PROMPT, *asked)
+        words(maps)
         said = wardmark("verify", str(picture), "--home", home)
         pages(Path(home), picture, Path(folder))
     console = Console(record=True, file=io.StringIO(), width=COLUMNS, force_terminal=True)

@@ -8,6 +8,7 @@ import typer
 from guard.cli.options import HomeOption, JsonOption, PolicyOption, open_home
 from guard.cli.output import progress_bar
 from guard.cli.pictures import FormatName, format_of, hand_over, places_for, sides_of
+from guard.cli.word_maps import check_shows_words, write_maps
 from guard.deployment import build_pipeline
 from guard.generation.core import EMBEDDED
 from guard.pipeline import ImageRequest
@@ -32,6 +33,13 @@ def generate(
     format_: Annotated[
         FormatName | None, typer.Option("--format", help="Else by the file's ending, else PNG.")
     ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write pictures of where each word had its say, too; draws once more.",
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -39,6 +47,8 @@ def generate(
     paths = places_for(output, count)
     width, height = sides_of(size)
     pipeline = build_pipeline(open_home(context, home), core=core, policy=policy)
+    if maps is not None:
+        check_shows_words(pipeline.core)
     request = ImageRequest(
         prompt=prompt,
         negative_prompt=negative,
@@ -52,4 +62,7 @@ def generate(
     )
     with progress_bar() as progress:
         outcome = pipeline.run(request, progress=progress)
-    return hand_over(outcome, paths, as_json=as_json)
+    code = hand_over(outcome, paths, as_json=as_json)
+    if maps is not None:
+        write_maps(pipeline.core, outcome, paths, maps)
+    return code

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -25,6 +26,7 @@ from guard.generation.core import (
 )
 from guard.generation.inpainting import Surroundings, as_tensor, masks_of, paste_back
 from guard.generation.lora import Lora, check_lora, merge
+from guard.generation.word_maps import WordMap, unet_of, watching
 from policies.errors import WardmarkError
 from provenance.picture import Pixels
 
@@ -94,17 +96,41 @@ class DiffusersCore(Core):
     ) -> list[list[Pixels]]:
         """Draw; see `Core.generate_batch`. Where memory is short, fewer pictures at once."""
         self.info.check_batch(requests)
+        with self._own_turn(cancelled):
+            singles = [single for request in requests for single in request.singles]
+            drawn = iter(self._draw(singles, progress, cancelled))
+        return [list(islice(drawn, request.count)) for request in requests]
+
+    def word_maps(
+        self,
+        request: GenerationRequest,
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[WordMap, ...]:
+        """Where each word of the prompt had its say: draws the one picture of ``request`` again.
+
+        Raises InvalidRequest for a core without a UNet, else as `generate`.
+        """
+        self.info.check(request)
+        with self._own_turn(cancelled):
+            unet = unet_of(self._loaded)
+            with watching(unet, request.width, request.height) as watch:
+                self._draw(request.singles[:1], progress, cancelled)
+            return watch.maps(request.prompt, self._loaded.tokenizer)
+
+    @contextmanager
+    def _own_turn(self, cancelled: Callable[[], bool] | None) -> Iterator[None]:
+        """One run at a time, over loaded weights."""
         while not self._turn.acquire(timeout=_WAIT):
             _stop_if(cancelled)
         try:
             _stop_if(cancelled)
             if self._loaded is None:
                 self._loaded = self._load()
-            singles = [single for request in requests for single in request.singles]
-            drawn = iter(self._draw(singles, progress, cancelled))
+            yield
         finally:
             self._turn.release()
-        return [list(islice(drawn, request.count)) for request in requests]
 
     def _load(self) -> Any:
         import torch

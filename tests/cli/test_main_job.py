@@ -47,6 +47,15 @@ def test_a_generated_picture_is_512_pixels_and_established(made: Path, wardmark:
     assert "development" in report["summary"].lower()
 
 
+def test_maps_of_words_are_written_beside_the_picture(wardmark: Wardmark, tmp_path: Path) -> None:
+    picture, maps = tmp_path / "boat.png", tmp_path / "maps"
+    asked = ("a red boat", "-o", picture, "--maps", maps, "--size", "384x384", "--steps", "4")
+    assert wardmark("generate", *asked).code == 0
+    names = [file.name for file in sorted(maps.iterdir())]
+    assert names == ["boat-01-a.png", "boat-02-red.png", "boat-03-boat.png"]
+    assert decode((maps / names[2]).read_bytes()).pixels.shape == (384, 384, 3)
+
+
 def verified(ran: Ran) -> list[Any]:
     """The report of each file: one object a line, or one document."""
     assert ran.code in (0, 1), ran.err

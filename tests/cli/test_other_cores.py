@@ -46,5 +46,8 @@ model = "m"
         assert (report["verdict"], report["origin"]) == ("established", "ai-generated")
         assert report["watermark"]["found"]
 
+        unwatched = wardmark("generate", "a boat", *asked, "--maps", tmp_path)
+        assert (unwatched.code, "draws elsewhere" in unwatched.err) == (2, True)
+
         refused = wardmark("generate", "a dragon", *asked, "--json")
         assert (refused.code, refused.document["error"]["code"]) == (REFUSED, "upstream_refused")

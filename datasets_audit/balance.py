@@ -80,6 +80,22 @@ def js_divergence(p: Sequence[float], q: Sequence[float]) -> float:
     return max(0.0, divergence)  # rounding can leave -1e-17 for equal distributions
 
 
+def kl_divergence(p: Sequence[float], q: Sequence[float]) -> float | None:
+    """Kullback-Leibler divergence of ``p`` from ``q`` in nats, >= 0; None where it is infinite.
+
+    Normalised here, as ``js_divergence``.
+    """
+    p_total, q_total = math.fsum(p), math.fsum(q)
+    if any(a and not b for a, b in zip(p, q, strict=True)):
+        return None
+    terms = (
+        a / p_total * math.log(a / p_total / (b / q_total))
+        for a, b in zip(p, q, strict=True)
+        if a
+    )
+    return max(0.0, math.fsum(terms))
+
+
 def representation_ratios(
     counts: Mapping[str, int], reference: Mapping[str, float]
 ) -> dict[str, float | None]:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 from datasets_audit.balance import (
     imbalance_ratio,
     js_divergence,
+    kl_divergence,
     normalised_entropy,
     representation_ratios,
     simpson_evenness,
     wilson,
 )
+from datasets_audit.class_balance import measure_classes
 from datasets_audit.figures import SAMPLES
 from datasets_audit.findings import Finding
 from datasets_audit.reference import ReferencePopulation
@@ -67,6 +69,7 @@ def measure_balance(
         intersections=tuple(sorted(several, key=lambda b: (-len(b.attributes), b.entropy))),
         attributes=tuple(b for names, b in measured.items() if len(names) == 1),
         not_computed=tuple(skipped),
+        classes=measure_classes(connection, attributes),
     )
 
 
@@ -165,6 +168,14 @@ def _balance(
         reference=reference.label if reference and shares else None,
         divergence=(
             js_divergence(
+                [counts.get((value,), 0) for value in ratios],
+                [shares.get(value, 0.0) for value in ratios],
+            )
+            if shares
+            else None
+        ),
+        kl=(
+            kl_divergence(
                 [counts.get((value,), 0) for value in ratios],
                 [shares.get(value, 0.0) for value in ratios],
             )

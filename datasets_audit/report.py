@@ -127,7 +127,8 @@ class Balance(Frozen):
     have no picture, ``thin`` ones fewer than ``THIN_CELL``, empty ones among them; ``hidden`` ones
     are not published. ``imbalance`` (largest over smallest count) is None where a cell is empty or
     the smallest is hidden; then ``imbalance_above`` is a bound that gives nothing away.
-    ``divergence``: Jensen-Shannon, in nats, from the reference, for single attributes only.
+    ``divergence``: Jensen-Shannon, in nats, from the reference, for single attributes only; ``kl``:
+    Kullback-Leibler of the data set from it, None where the reference lacks a value.
     """
 
     attributes: tuple[str, ...]
@@ -146,6 +147,21 @@ class Balance(Frozen):
     cells: tuple[BalanceCell, ...]
     reference: str | None = None
     divergence: float | None = None
+    kl: float | None = None
+
+
+class ClassBalance(Frozen):
+    """How often a group is of a class, beside the others (``class_balance`` has the definitions).
+
+    ``given``: the attribute on which ``disparity`` is conditional (CDDL); None: on none (DD).
+    """
+
+    attribute: str
+    value: str
+    label: str
+    dpl: float
+    disparity: float
+    given: str | None = None
 
 
 class BalanceSummary(Frozen):
@@ -162,6 +178,7 @@ class BalanceSummary(Frozen):
     intersections: tuple[Balance, ...]
     attributes: tuple[Balance, ...]
     not_computed: tuple[str, ...]
+    classes: tuple[ClassBalance, ...] = ()
 
 
 class ControlStatus(Frozen):

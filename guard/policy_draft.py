@@ -17,8 +17,9 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from pydantic import AwareDatetime, Field, ValidationError
@@ -29,7 +30,7 @@ from policies.decision import Frozen, PolicyRef
 from policies.errors import PolicyInvalid, Problem
 from policies.inclusion import Effective
 from policies.lint import Finding, lint
-from policies.load import effective_of, packs_folder, policy_path
+from policies.load import effective_of, pack_names, packs_folder, policy_path
 from policies.policy import Policy
 from policies.source import MAX_BYTES
 from provenance.errors import OutputFailed
@@ -110,16 +111,24 @@ class Drafts:
     def __init__(self, home: Home, policy: str) -> None:
         self._home = home
         self._folder = home.path / FOLDER
-        self.file = policy_path(policy)
+        self._named = policy
+
+    @property
+    def file(self) -> Path:
+        """Where the policy in force lies. Raises PolicyNotFound where it is gone."""
+        return policy_path(self._named)
 
     @property
     def is_pack(self) -> bool:
         """The policy in force comes with the software, so nothing can be published over it."""
-        return self.file.parent == packs_folder()
+        return self._named in pack_names() or Path(self._named).parent == packs_folder()
 
     def all(self) -> tuple[Draft, ...]:
-        """Every draft, the last changed first."""
-        found = [self.read(path.stem) for path in self._folder.glob("*.json")]
+        """Every draft that can be read, the last changed first."""
+        found = []
+        for path in self._folder.glob("*.json"):
+            with suppress(DraftNotFound):  # discarded this moment, or damaged; it decides nothing
+                found.append(self.read(path.stem))
         return tuple(sorted(found, key=lambda one: one.changed_at, reverse=True))
 
     def read(self, draft_id: str) -> Draft:

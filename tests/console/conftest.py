@@ -126,13 +126,13 @@ def console(home: Home) -> Iterator[Console]:
         yield Console(f"{address}/console", home, app, pipeline)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def desktop() -> Iterator[Chrome]:
     with chromium(*DESKTOP) as browser:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def phone() -> Iterator[Chrome]:
     with chromium(*PHONE) as browser:
         yield browser

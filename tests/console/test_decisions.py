@@ -11,6 +11,7 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from guard.console.routes import decisions as routes
 from guard.console.views import decisions as views
 from guard.console.views import words
 from guard.console.views.explanation import LEVELS, segments
@@ -191,7 +192,10 @@ def test_a_proof_that_was_kept_verifies_without_us(
     assert other.status_code == 404
 
 
-def test_a_new_decision_appears_by_itself(console: Console, desktop: Chrome) -> None:
+def test_a_new_decision_appears_by_itself(
+    console: Console, desktop: Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "POLL_SECONDS", 1)
     sign_in(desktop, console, console.key(Role.AUDITOR))
     desktop.get(f"{console.url}/decisions")
     wait_for(desktop, "#rows")
@@ -199,6 +203,18 @@ def test_a_new_decision_appears_by_itself(console: Console, desktop: Chrome) -> 
     wait_for_text(desktop, fresh, "#rows")
     assert "changed at" in desktop.find_element(By.ID, "live").text
     assert complaints(desktop) == []
+
+
+def test_a_page_whose_session_ended_goes_to_the_sign_in(
+    console: Console, desktop: Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "POLL_SECONDS", 1)
+    token = console.key(Role.MODERATOR)
+    sign_in(desktop, console, token)
+    desktop.get(f"{console.url}/decisions")
+    console.app.state.callers.keys.revoke(token.split("_")[1])
+    wait_for_text(desktop, "Sign in", "h1")
+    complaints(desktop)  # the browser notes the 401
 
 
 def test_without_scripts_everything_but_keys_works(console: Console, refused: str) -> None:
@@ -248,7 +264,8 @@ def test_the_pages_are_for_everybody(
     path: str,
 ) -> None:
     browser: Chrome = request.getfixturevalue(size)
-    if not browser.get_cookies():
+    browser.get(console.url)
+    if browser.find_elements(By.ID, "key"):  # nobody is signed in here
         sign_in(browser, console, console.key())
     emulated = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", emulated)

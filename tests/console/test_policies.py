@@ -228,6 +228,19 @@ def test_a_file_that_is_broken_is_said_and_the_old_policy_stays(
         file.write_text(good, encoding="utf-8")
 
 
+def test_a_file_that_is_gone_is_said_and_the_old_policy_stays(console: Console, file: Path) -> None:
+    good = file.read_text(encoding="utf-8")
+    try:
+        file.unlink()
+        with console.client(console.key()) as client:
+            assert client.get("").status_code == 200
+            page = client.get("/policies")
+        assert page.status_code == 200
+        assert "The file does not hold." in page.text
+    finally:
+        file.write_text(good, encoding="utf-8")
+
+
 def test_a_difference_names_what_went_and_what_came() -> None:
     lines = difference("a\nb\nc\n", "a\nx\nc\n")
     assert [(one.kind, one.text) for one in lines if one.kind in ("added", "removed")] == [

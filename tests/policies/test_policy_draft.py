@@ -8,7 +8,7 @@ import pytest
 
 from guard.errors import DraftConflict, DraftNotFound, DraftUnfit, NotAllowed, SafetyUnavailable
 from guard.policy_draft import KIND, MAX_TITLE, Draft, Drafts
-from policies.errors import PolicyInvalid
+from policies.errors import PolicyInvalid, PolicyNotFound
 from policies.load import load_policy, packs_folder
 from policies.policy import Policy
 from policies.source import MAX_BYTES
@@ -202,6 +202,22 @@ def test_a_draft_that_is_discarded_is_gone(drafts: Drafts) -> None:
     for name in (draft.id, "../ledger", "", "x" * 12):
         with pytest.raises(DraftNotFound):
             drafts.read(name)
+
+
+def test_a_damaged_draft_does_not_hide_the_others(drafts: Drafts, home: Home) -> None:
+    good, bad = drafts.begin("Good", by="key_a"), drafts.begin("Bad", by="key_a")
+    (home.path / "policy-drafts" / f"{bad.id}.json").write_text("{")
+    assert drafts.all() == (good,)
+    with pytest.raises(DraftNotFound, match="cannot be read"):
+        drafts.read(bad.id)
+
+
+def test_a_file_that_is_gone_is_said(drafts: Drafts, file: Path) -> None:
+    draft = drafts.begin("Good", by="key_a")
+    file.unlink()
+    assert drafts.all() == (draft,)
+    with pytest.raises(PolicyNotFound):
+        drafts.examine(draft)
 
 
 def test_titles_and_texts_are_bounded(drafts: Drafts) -> None:

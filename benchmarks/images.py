@@ -1,6 +1,7 @@
 """The picture assessor: what it costs, what it finds and what it finds wrongly.
 
-    python benchmarks/images.py [--photos DIR] [--captions N] [--scenes N] [--hashes N] [--seed N]
+    python benchmarks/images.py [--photos DIR] [--captions N] [--scenes N] [--hashes N]
+        [--indexed N] [--crops N] [--seed N]
 
 Photos are all pictures of DIR (default: $WARDMARK_DATA/photos/dev where that is) and those that
 come with scikit-image and scikit-learn, reduced to at most 512 pixels; to them come N scenes of
@@ -29,6 +30,7 @@ from guard.images.codes import Codes
 from guard.images.finding import Part, Subject
 from guard.images.known import KnownContent, pixels_sha256
 from guard.images.known_list import KnownContentList, pdq_words
+from guard.images.pdq_index import PdqIndex
 from guard.images.scale import reduced
 from guard.images.text import MIN_LETTERS, TextReader, WrittenText
 from provenance.fingerprint import MATCH_DISTANCE, Fingerprint, dihedral, distance, fingerprint
@@ -194,6 +196,63 @@ def near(pixels: Pixels, entry: Fingerprint) -> bool:
     return KnownContent([known]).find(Subject(pixels)).match is not None
 
 
+def index(hashes: int, seed: int) -> None:
+    """Random hashes: one query, and the eight of a picture, against reading them all once."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 2**64, (hashes, 4), np.uint64)
+    began = time.process_time()
+    built = PdqIndex(rows)
+    took = time.process_time() - began
+    queries = [rng.integers(0, 2**64, (8, 4), np.uint64) for _ in range(200)]
+
+    def ms(act: Callable[[np.ndarray], object], asked: Sequence[np.ndarray]) -> float:
+        times = []
+        for query in asked:
+            start = time.process_time()
+            act(query)
+            times.append((time.process_time() - start) * 1e3)
+        return median(times)
+
+    floor = ms(lambda query: np.bitwise_count(rows[:, 0] ^ query[0, 0]), queries[:3])
+    found = 0
+    for number in range(200):
+        near = rows[int(rng.integers(hashes))].copy()
+        for bit in rng.choice(256, number % (MATCH_DISTANCE + 1), replace=False):
+            near[bit // 64] ^= np.uint64(1) << np.uint64(bit % 64)
+        match = built.nearest(near[None])
+        found += match is not None and match.distance <= number % (MATCH_DISTANCE + 1)
+    print(f"\nindex of {hashes:,} hashes, built in {took:.1f} CPU s")
+    one, eight = (ms(built.nearest, [q[:n] for q in queries]) for n in (1, 8))
+    for name, took in (("one hash", one), ("the eight of a picture", eight)):
+        print(f"  {name:36} {took:8.2f} CPU ms, 1/{floor / took:.0f} of reading one word of each")
+    print(f"  found at 0 to {MATCH_DISTANCE} bits                  {Share(found, 200).at_least()}")
+
+
+def pairs(pictures: Sequence[Pixels], crops: int, seed: int) -> None:
+    """Crops of different photographs, of which none may be taken for another."""
+    rng = np.random.default_rng(seed)
+    words, owners = [], []
+    for owner, pixels in enumerate(pictures):
+        height, width = pixels.shape[:2]
+        for _ in range(crops):
+            side = int(rng.uniform(0.4, 0.9) * min(height, width))
+            top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+            print_ = fingerprint(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
+            if print_.usable:
+                words.append(pdq_words([print_.pdq])[0])
+                owners.append(owner)
+    hashes, whose = np.array(words), np.array(owners)
+    wrong = compared = 0
+    nearest = 256
+    for row, own in zip(hashes, whose, strict=True):
+        apart = np.bitwise_count(hashes[whose > own] ^ row).sum(axis=1)
+        compared += len(apart)
+        wrong += int((apart <= MATCH_DISTANCE).sum())
+        nearest = min(nearest, int(apart.min(initial=256)))
+    print(f"\nunrelated pairs, crops of different photographs: nearest {nearest} bits")
+    print(f"  taken for the same                   {Share(wrong, compared).at_most()}")
+
+
 def codes(pictures: Sequence[Pixels], scenes: Sequence[Pixels]) -> None:
     found = [w.text for p in (*pictures, *scenes) for w in Codes().find(Subject(p)).writings]
     share = Share(len(found), len(pictures) + len(scenes))
@@ -208,6 +267,8 @@ def main() -> None:
     parser.add_argument("--captions", type=int, default=120, help="captions written on photos")
     parser.add_argument("--scenes", type=int, default=40, help="rendered scenes besides")
     parser.add_argument("--hashes", type=int, default=100_000, help="hashes in the timed list")
+    parser.add_argument("--indexed", type=int, default=10_000_000, help="hashes in the index")
+    parser.add_argument("--crops", type=int, default=50, help="crops of each photo, as pairs")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     pictures = photographs(options.photos)
@@ -220,6 +281,8 @@ def main() -> None:
     text(pictures, scenes, reader, options.captions, options.seed)
     codes(pictures, scenes)
     known_content(pictures, scenes, options.seed)
+    index(options.indexed, options.seed)
+    pairs(pictures, options.crops, options.seed)
 
 
 if __name__ == "__main__":

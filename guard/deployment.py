@@ -119,7 +119,10 @@ def _assessors(home: Home | None) -> tuple[PromptAssessor, ImageAssessor]:
     audited = images.training_data_of(home.settings.training_data, home.path) if home else []
     signals = images.load_assessor(prompt_assessor, lists=lists, audited=audited)
     guards = load_image_guards(home)
-    return prompt_assessor, images.Panel(signals, guards) if guards else signals
+    if home is None or not guards:
+        return prompt_assessor, signals
+    panel = images.Panel(signals, guards, second_view=home.settings.second_view)
+    return prompt_assessor, panel
 
 
 def load_image_guards(home: Home | None) -> list[ImageAssessor]:

@@ -114,6 +114,9 @@ FIELDS: dict[str, Field] = {
         Field("text.lines", Kind.NUMBER, "lines of text read in the picture"),
         Field("face.present", Kind.FLAG, "a guard found a face in the picture"),
         Field("face.count", Kind.NUMBER, "how many faces it found"),
+        Field("symbol.present", Kind.FLAG, "the demonstration detector found one of its symbols"),
+        Field("symbol.score", Kind.NUMBER, "its highest score, 0 to 1"),
+        Field("view.disagrees", Kind.FLAG, "a guard reads an upload otherwise after cleaning it"),
         Field("qr.present", Kind.FLAG, "the picture holds a QR or bar code"),
         Field("qr.host", Kind.TEXT, "the hosts that its codes lead to, separated by spaces"),
     )

@@ -99,7 +99,9 @@ redaction = "pixelate"
 
 # Guards of prompts of your own are declared as [[prompt_guards]] at the end of this file
 # (docs/prompt-guard.md); without any, the embedded one assesses. Guards that look at pictures are
-# declared as [[image_guards]] (docs/image-guard.md); without any, nobody looks at scenes.
+# declared as [[image_guards]] (docs/image-guard.md); without any, nobody looks at scenes. With
+# second_view they look at uploads again, cleaned, and say where that changes their answer.
+second_view = false
 
 # Who says when a picture was signed (docs/credential.md): addresses of RFC 3161 authorities, asked
 # in turn. policy: required (no picture without one), try (without where all are down), off.
@@ -149,6 +151,7 @@ class Settings(Frozen):
     prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
     cores: tuple[Mapping[str, Any], ...] = ()  # the same
     image_guards: tuple[Mapping[str, Any], ...] = ()
+    second_view: bool = False
     training_data: tuple[Mapping[str, Any], ...] = ()
     redaction: Literal["pixelate", "blur", "inpaint"] = "pixelate"
 

@@ -13,8 +13,10 @@ from typing import Final
 from guard.assessment import Assessment, AssessorRef, ImageAssessor
 from guard.images.assessor import PictureAssessor
 from guard.images.known import CONCLUSIVE
+from guard.images.second_view import disagree, second_views
 from provenance.picture import Pixels
 
+DISAGREES: Final = "view.disagrees"
 _SURE: Final = 1e-6  # probabilities are kept this far from 0 and 1
 
 
@@ -24,8 +26,16 @@ class Panel:
     A picture in a conclusive list is not shown to the guards: nothing they say can matter.
     """
 
-    def __init__(self, first: PictureAssessor, guards: Sequence[ImageAssessor]) -> None:
+    def __init__(
+        self,
+        first: PictureAssessor,
+        guards: Sequence[ImageAssessor],
+        *,
+        second_view: bool = False,
+    ) -> None:
+        """``second_view``: the guards look at uploads again, diffused and as JPEG."""
         self._first, self._guards = first, tuple(guards)
+        self._second_view = second_view
 
     @cached_property
     def ref(self) -> AssessorRef:
@@ -52,7 +62,20 @@ class Panel:
         for guard in self._guards:
             for i, found in zip(still, guard.assess([images[i] for i in still]), strict=True):
                 said[i].append(found)
+                if self._second_view and files is not None:
+                    before = any(each.fields.get(DISAGREES) for each in said[i])
+                    said[i].append(_again(guard, images[i], found, before=before))
         return [combined(each, self.ref) for each in said]
+
+
+def _again(
+    guard: ImageAssessor, pixels: Pixels, first: Assessment, *, before: bool
+) -> Assessment:
+    """What second readings add: their scores, where higher, and whether they disagree."""
+    seconds = guard.assess(second_views(pixels))
+    disagrees = before or disagree(first, seconds)
+    together = combined(seconds, first.assessor)
+    return together.model_copy(update={"regions": (), "fields": {DISAGREES: disagrees}})
 
 
 def combined(said: Sequence[Assessment], ref: AssessorRef) -> Assessment:

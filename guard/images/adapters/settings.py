@@ -119,6 +119,14 @@ class NudityGuard(_Guard):
     provider: str = "cpu"
 
 
+class SymbolsGuard(_Guard):
+    """The demonstration detector that comes along. It may ask for a person, and covers nothing."""
+
+    kind: Literal["symbols"]
+    threads: int = Field(default=1, ge=1, le=64)
+    provider: str = "cpu"
+
+
 Guard = Annotated[
     ClassifierGuard
     | SafetyCheckerGuard
@@ -128,7 +136,8 @@ Guard = Annotated[
     | RaterGuard
     | ModerationsGuard
     | FacesGuard
-    | NudityGuard,
+    | NudityGuard
+    | SymbolsGuard,
     Field(discriminator="kind"),
 ]
 _GUARDS: TypeAdapter[tuple[Guard, ...]] = TypeAdapter(tuple[Guard, ...])
@@ -203,6 +212,10 @@ def _eye(guard: Guard, home: Path) -> Eye:
 
             path = home / guard.path if guard.path else None
             return Nudity(path, guard.sha256, threads=guard.threads, provider=guard.provider)
+        case SymbolsGuard():
+            from guard.images.symbols import load_symbols
+
+            return load_symbols(threads=guard.threads, provider=guard.provider)
 
 
 def _endpoint(guard: ModerationsGuard) -> Eye:

@@ -79,8 +79,14 @@ async def guardrail(
         raise InvalidRequest(f"more than {MAX_PARTS} texts and pictures; send fewer at once")
     ours = body.additional_provider_specific_params or Ours()
     callers: Callers = request.app.state.callers
-    caller = await callers.admission.looking(identity)
+    admission = callers.admission
+    asked = parts.texts if body.input_type == "request" else ()  # what a person may be probing with
+    admitted = [await admission.checking(identity, text, _person(body)) for text in asked]
+    caller = await admission.looking(identity)
+    caller = max((c for c, _ in admitted), key=lambda c: c.probing or 0, default=caller)
     results = await run_in_threadpool(_check, checker, parts, caller)
+    for (_, tried), result in zip(admitted, results, strict=False):  # the texts stand first
+        await admission.checked(tried, result.decision)
     refused = [result for result in results if result.decision >= Action.REDACT]
     stops = parts.stops if ours.on_not_assessed == "block" else ()
     why = [reason.message for result in refused for reason in _worst(result)]
@@ -94,6 +100,13 @@ async def guardrail(
             "results": [result.document() for result in results],
         },
     }
+
+
+def _person(body: GuardrailBody) -> str | None:
+    """Who asks, as LiteLLM knows them; believed of keys of the scope bulk alone."""
+    known = body.request_data or {}
+    named = ("user_api_key_end_user_id", "user_api_key_user_id", "user_api_key_hash")
+    return next((str(known[name]) for name in named if known.get(name)), None)
 
 
 def _check(checker: Checker, parts: _Parts, caller: Caller) -> list[CheckResult]:

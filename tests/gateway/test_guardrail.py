@@ -9,6 +9,7 @@ import pytest
 from guard.assessment import Assessment, Region
 from guard.errors import SafetyUnavailable
 from guard.gateway import create_app
+from guard.gateway.callers import ApiKeys, KeyTerms
 from provenance.home import Home
 from provenance.picture import encode
 from tests.gateway.conftest import served
@@ -121,6 +122,22 @@ def test_tools_and_what_a_later_litellm_sends_are_named(address: str) -> None:
     answer = asked(address, texts=["x"], tools=[{"type": "function"}], videos=["y"])
     assert answer["action"] == "NONE"
     assert answer["gateway"]["not_assessed"] == ["tools", "videos"]
+
+
+def test_the_hook_is_no_way_around_what_slows_down_probing(address: str, home: Home) -> None:
+    token = ApiKeys.of(home).create(KeyTerms()).token
+    headers = {"authorization": f"Bearer {token}"}
+
+    def ask(text: str, kind: str) -> httpx.Response:
+        body = {"texts": [text], "input_type": kind}
+        return httpx.post(address, json=body, headers=headers)
+
+    tries = [f"a fight of two people in a street at night, try {n}" for n in range(12)]
+    assert {ask(text, "response").status_code for text in tries} == {200}  # a model's, not theirs
+    answers = [ask(text, "request") for text in tries]
+    assert answers[0].json()["action"] == "BLOCKED"
+    assert answers[-1].status_code == 429
+    assert answers[-1].json()["error"]["code"] == "probing_suspected"
 
 
 def test_an_outage_is_an_error_and_never_an_answer(home: Home) -> None:

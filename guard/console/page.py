@@ -15,6 +15,7 @@ from starlette.datastructures import URL
 
 from guard.console.access import ADMINS, COOKIE, ROLES, SignedIn, sessions_of
 from guard.console.session import LONGEST
+from guard.console.views import words
 from guard.errors import CredentialInvalid, InvalidRequest
 from guard.gateway.callers import Role
 from guard.gateway.callers.access import is_loopback
@@ -180,7 +181,7 @@ def templates() -> "Environment":
     from jinja2 import PackageLoader
 
     made = shared_templates().overlay(loader=PackageLoader("guard.console", "templates"))
-    made.filters.update(moment=moment, stamp=stamp, data=data, number=number)
+    made.filters.update(moment=moment, stamp=stamp, data=data, stage=words.stage)
     return made
 
 
@@ -197,11 +198,6 @@ def stamp(at: datetime) -> str:
 def data(value: Any) -> str:
     """JSON for a person who wants all of it."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str)
-
-
-def number(value: float) -> str:
-    """A count with separators, a share or score to two places."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
 
 
 def _to_sign_in(request: Request) -> Response:

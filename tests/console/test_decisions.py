@@ -18,6 +18,7 @@ from guard.console.views.explanation import LEVELS, segments
 from guard.decisions import Result
 from guard.explain.prompts import WordShare
 from guard.gateway.callers import Role
+from guard.policy_replay import PARTS
 from policies.decision import Because
 from provenance.home import Home
 from provenance.ledger import verify_file
@@ -112,6 +113,11 @@ def test_a_filter_that_matches_nothing_stops_looking_and_says_how_far(
 )
 def test_a_clause_is_a_sentence(clause: Because, said: str) -> None:
     assert words.because(clause) == said
+
+
+def test_every_stage_has_words() -> None:
+    for part in PARTS:
+        assert words.stage(part).startswith("The p"), part
 
 
 def test_every_operator_has_words() -> None:

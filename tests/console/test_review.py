@@ -143,6 +143,7 @@ def test_what_is_refused_is_gone(console: Console) -> None:
         good = csrf | {"verdict": "refuse", "words": "It names somebody."}
         assert client.post(path, data=good).status_code == 303
         assert client.get(path).status_code == 404
+        assert "A person ruled: <b>refuse</b>" in client.get(f"/decisions/{held}").text
     assert held not in queue(console)
 
 

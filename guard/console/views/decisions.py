@@ -14,14 +14,6 @@ from provenance.ledger import Entry, Ledger
 KINDS: Final = ("delivery", "refusal", "stopped")
 SHOWN: Final = 50  # rows of a page
 MOST_LOOKED_AT: Final = 2_000  # entries that are looked through for those that match
-TITLES: Final = {
-    "prompt": "The prompt",
-    "input_image": "The picture that was sent in",
-    "input_image_redacted": "The picture that was sent in, after redaction",
-    "image": "The picture",
-    "image_redacted": "The picture after redaction",
-}
-
 Seen = Callable[[Entry], bool]
 
 
@@ -194,7 +186,7 @@ def judged(stage: StageDecision) -> Judged:
         for name, score in stage.scores.items()
     ]
     return Judged(
-        title=TITLES.get(stage.stage, stage.stage),
+        title=words.stage(stage.stage),
         decided=stage,
         fired=fired(stage.reasons),
         scores=tuple(sorted(scores, key=lambda one: (not one.flagged, -one.score))),

@@ -6,6 +6,14 @@ from typing import Any, Final
 from policies.decision import Because
 from policies.fields import FIELDS, NOT_ASSESSED, SCORE_PREFIX
 
+_STAGES: Final[Mapping[str, str]] = {
+    "prompt": "The prompt",
+    "input_image": "The picture that was sent in",
+    "input_image_redacted": "The picture that was sent in, after redaction",
+    "image": "The picture",
+    "image_redacted": "The picture after redaction",
+}
+
 _RELATIONS: Final[Mapping[str, str]] = {
     ">=": "which is {limit} or more",
     ">": "which is more than {limit}",
@@ -26,6 +34,12 @@ _COMMITMENT: Final = 64  # hexadecimal digits
 def category(name: str) -> str:
     """A category as people read it."""
     return name.replace("_", " ")
+
+
+def stage(name: str) -> str:
+    """A stage as people read it, by its name in a decision or in a replay."""
+    plain = name.removesuffix("_stage")
+    return _STAGES.get(plain, category(plain))
 
 
 def because(clause: Because) -> str:

@@ -79,7 +79,9 @@ def check(home: Path, jobs: dict[str, dict[str, Any]]) -> int:
     return lost
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    "database", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"]
+)
 def test_two_gateways_share_their_jobs_and_one_takes_over_when_the_other_is_killed(
     tmp_path: Path, database: str, request: pytest.FixtureRequest
 ) -> None:

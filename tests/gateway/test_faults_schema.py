@@ -22,7 +22,7 @@ from tests.support.assessors import ScriptedPromptAssessor
 from tests.support.core import InMemoryCore, textured_picture
 from tests.support.deployment import PROVIDER, pipeline_of
 
-EXAMPLES = 12  # of each operation
+EXAMPLES = 8  # of each operation
 CHECKS = (
     not_a_server_error,
     status_code_conformance,

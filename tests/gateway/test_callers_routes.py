@@ -14,7 +14,6 @@ from guard.cli import api_keys
 from guard.gateway import create_app
 from guard.gateway.callers import ApiKeys, KeyTerms, Role, Scope
 from guard.gateway.callers.identity import ORDINARY
-from guard.gateway.callers.tables import metadata
 from provenance.callers import CallerSettings, IssuerSettings
 from provenance.home import Home
 from tests.support.deployment import pipeline_of
@@ -119,8 +118,3 @@ def test_every_command_and_option_is_on_the_page_and_there() -> None:
     }
     told = set(re.findall(r"(?<=[`\[ ])(--[a-z-]+)", page)) - {"--host"}
     assert told == options - {"--help", "--home", "--json"}
-
-
-def test_the_rights_on_the_page_are_those_of_the_table() -> None:
-    (statements,) = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert set(re.findall(r"ON (\w+) TO", statements)) == set(metadata.tables)

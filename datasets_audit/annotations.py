@@ -26,6 +26,8 @@ COLUMNS: Final = (
     "consent_state",
     "consent_evidence",
     "consent_expires",
+    "consent_since",
+    "consent_sha256",
     "licence",
     "subject_id",
     "creator",
@@ -35,6 +37,8 @@ COLUMNS: Final = (
     "sha256",
     "label",
 )
+DATES: Final = ("consent_expires", "consent_since")
+DIGESTS: Final = ("sha256", "consent_sha256")
 SYNONYMS: Final = {"license": "licence"}
 MAX_HEADER_BYTES: Final = 65_536
 MAX_ROWS_NAMED: Final = 5  # of each kind of mistake, in one message
@@ -108,6 +112,8 @@ class Annotations:
                 ConsentState(row.get("consent_state") or "unknown"),
                 row.get("consent_evidence"),
                 row.get("consent_expires"),
+                row.get("consent_since"),
+                (row.get("consent_sha256") or "").lower() or None,
             ),
             licence=row.get("licence"),
             subject_id=row.get("subject_id"),
@@ -259,8 +265,7 @@ def _canonical(connection: "DuckDBPyConnection", columns: dict[str, str]) -> Non
     replaced = ["regexp_replace(replace(key, '\\', '/'), '^(\\./)+', '') AS key"]
     if "consent_state" in columns:
         replaced.append("lower(consent_state) AS consent_state")
-    if "consent_expires" in columns:
-        replaced.append(f"{_DATE} AS consent_expires")
+    replaced += [f"{_date(name)} AS {name}" for name in DATES if name in columns]
     replaced += [
         f"lower({_quoted(name)}) AS {_quoted(name)}"
         for name in columns
@@ -273,7 +278,8 @@ def _canonical(connection: "DuckDBPyConnection", columns: dict[str, str]) -> Non
 
 
 # Parquet and JSON hold dates as timestamps; a CSV holds what somebody typed.
-_DATE = "coalesce(try_cast(consent_expires AS DATE), try_cast(consent_expires AS TIMESTAMP)::DATE)"
+def _date(name: str) -> str:
+    return f"coalesce(try_cast({name} AS DATE), try_cast({name} AS TIMESTAMP)::DATE)"
 
 
 def _check(
@@ -290,15 +296,15 @@ def _check(
             f"lower(consent_state) NOT IN ({states})",
             f"format('consent_state {{}} is none of {', '.join(ConsentState)}', consent_state)",
         )
-    if "consent_expires" in columns:
+    for name in (one for one in DATES if one in columns):
         mistakes += bad(
-            f"consent_expires IS NOT NULL AND {_DATE} IS NULL",
-            "format('consent_expires {} is not a date (write 2031-12-31)', consent_expires)",
+            f"{name} IS NOT NULL AND {_date(name)} IS NULL",
+            f"format('{name} {{}} is not a date (write 2031-12-31)', {name})",
         )
-    if "sha256" in columns:
+    for name in (one for one in DIGESTS if one in columns):
         mistakes += bad(
-            "NOT regexp_full_match(lower(sha256), '[0-9a-f]{64}')",
-            "format('sha256 {} is not 64 hex digits', sha256)",
+            f"NOT regexp_full_match(lower({name}), '[0-9a-f]{{64}}')",
+            f"format('{name} {{}} is not 64 hex digits', {name})",
         )
     origins = ", ".join(f"'{origin}'" for origin in AttributeOrigin)
     for name in attributes:

@@ -65,6 +65,7 @@ _GRANTS = {
     Move.LICENSE: ConsentState.LICENSED,
     Move.CLAIM: ConsentState.CLAIMED,
 }
+_GRANTED = frozenset(_GRANTS.values())
 _MOVE_TO = {
     ConsentState.DECLARED: Move.DECLARE,
     ConsentState.LICENSED: Move.LICENSE,
@@ -93,11 +94,17 @@ def advance(state: ConsentState, move: Move) -> ConsentState:
 
 @dataclass(frozen=True, slots=True)
 class ConsentClaim:
-    """What one row of the annotations says. ``expires`` is the last day on which it holds."""
+    """What one row of the annotations says. ``expires`` is the last day on which it holds.
+
+    ``evidence``: what shows it; ``evidence_sha256``: what that was when the row was written;
+    ``since``: the day on which it was given.
+    """
 
     state: ConsentState
     evidence: str | None = None
     expires: date | None = None
+    since: date | None = None
+    evidence_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,8 @@ class Consent:
     evidence: str | None = None
     expires: date | None = None
     contradicted: bool = False
+    since: date | None = None
+    evidence_sha256: str | None = None
 
 
 def state_of(claim: ConsentClaim, as_of: date) -> ConsentState:
@@ -116,6 +125,8 @@ def state_of(claim: ConsentClaim, as_of: date) -> ConsentState:
         return ConsentState.EXPIRED
     if claim.state is ConsentState.UNKNOWN:
         return ConsentState.UNKNOWN
+    if claim.state in _GRANTED and claim.since is not None and as_of < claim.since:
+        return ConsentState.UNKNOWN  # it is yet to be given
     state = advance(ConsentState.UNKNOWN, _MOVE_TO[claim.state])
     if claim.expires is not None and as_of > claim.expires:
         state = advance(state, Move.EXPIRE)
@@ -142,4 +153,11 @@ def resolve(claims: Sequence[ConsentClaim], as_of: date) -> Consent:
             claim.evidence or "",
         ),
     )
-    return Consent(strictest, held.evidence, held.expires, len(set(states)) > 1)
+    return Consent(
+        strictest,
+        held.evidence,
+        held.expires,
+        len(set(states)) > 1,
+        held.since,
+        held.evidence_sha256,
+    )

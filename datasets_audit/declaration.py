@@ -122,6 +122,8 @@ def combine(
         consent=consent.state,
         consent_evidence=consent.evidence,
         consent_expires=consent.expires,
+        consent_since=consent.since,
+        consent_sha256=consent.evidence_sha256,
         licence=stated,
         licence_expression=licence.expression,
         licence_use=licence.use,

@@ -43,6 +43,8 @@ class Sample:
     consent: ConsentState = ConsentState.UNKNOWN
     consent_evidence: str | None = None
     consent_expires: date | None = None
+    consent_since: date | None = None
+    consent_sha256: str | None = None
     licence: str | None = None
     licence_expression: str | None = None
     licence_use: LicenceUse = LicenceUse.UNSPECIFIED
@@ -81,6 +83,8 @@ def to_row(sample: Sample, attributes: Sequence[str], secret: bytes) -> Row:
         "standing": sample.standing.value,
         "consent_evidence": sample.consent_evidence,
         "consent_expires": sample.consent_expires.isoformat() if sample.consent_expires else None,
+        "consent_since": sample.consent_since.isoformat() if sample.consent_since else None,
+        "consent_sha256": sample.consent_sha256,
         "licence": sample.licence,
         "licence_expression": sample.licence_expression,
         "licence_use": sample.licence_use.value,

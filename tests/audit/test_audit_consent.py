@@ -13,6 +13,7 @@ from datasets_audit.consent import (
     Standing,
     advance,
     resolve,
+    state_of,
 )
 
 TODAY = date(2026, 6, 30)
@@ -106,3 +107,19 @@ def test_rows_that_agree_are_no_contradiction_and_the_evidence_is_kept() -> None
     )
     assert not consent.contradicted
     assert consent.evidence == "form-1"
+
+
+def test_consent_that_is_yet_to_be_given_is_unknown_and_a_withdrawal_never_waits() -> None:
+    given = ConsentClaim(ConsentState.DECLARED, "form", since=date(2026, 5, 1))
+    assert state_of(given, date(2026, 4, 30)) is ConsentState.UNKNOWN
+    assert state_of(given, date(2026, 5, 1)) is ConsentState.DECLARED
+    back = ConsentClaim(ConsentState.WITHDRAWN, since=date(2026, 5, 1))
+    assert state_of(back, date(2026, 4, 30)) is ConsentState.WITHDRAWN
+
+
+def test_evidence_keeps_its_day_and_its_hash() -> None:
+    claim = ConsentClaim(
+        ConsentState.LICENSED, "contract", since=date(2026, 1, 1), evidence_sha256="a" * 64
+    )
+    held = resolve([claim], date(2026, 6, 30))
+    assert (held.since, held.evidence_sha256) == (date(2026, 1, 1), "a" * 64)

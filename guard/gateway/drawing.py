@@ -179,7 +179,7 @@ async def _later(
     key: str | None,
     admission: Admitting,
 ) -> Response:
-    admit(asked, drawing.pipeline().core.info)  # what cannot be is said at once
+    await run_in_threadpool(admit, asked, drawing.pipeline().core.info)  # said at once
     jobs, subject, job = drawing.jobs, identity.subject, None
     if key is not None:
         job = await run_in_threadpool(jobs.left, subject, key, _meant(asked))

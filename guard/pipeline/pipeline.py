@@ -237,9 +237,7 @@ class Pipeline:
     ) -> Released:
         """From one drawn picture to a released file. Raises DecisionRefused."""
         at("decide_image")
-        unseen = ", ".join(sorted(seen.not_assessed))  # is never the same as safe, so it is said
-        looked: dict[str, Scalar] = {"assessor": str(seen.assessor), "not_assessed": unseen}
-        trail = trail.after("assess_image", looked)
+        trail = trail.after("assess_image", _looked(seen))
         look = self._look(case, "image", pixels, seen, trail)
         decision, trail = look.decision, look.trail
         decided = (*case.decided, decision)
@@ -313,7 +311,7 @@ class Pipeline:
         at("assess_input")
         with timed("assess_input"):
             (seen,) = self.image_assessor.assess([sent.pixels], files=[sent.data])
-        trail = trail.after("assess_input", {"assessor": str(seen.assessor)})
+        trail = trail.after("assess_input", _looked(seen))
         at("decide_input")
         look = self._look(case, "input", sent.pixels, seen, trail)
         case = replace(case, input=look)
@@ -410,6 +408,12 @@ class Pipeline:
         if case.ruling is not None:
             account["ruling"] = case.ruling.model_dump()
         return account | (case.input.accounts if case.input else {})
+
+
+def _looked(seen: Assessment) -> dict[str, Scalar]:
+    """What the receipt of a look at a picture says. What was not looked for is never safe."""
+    unseen = ", ".join(sorted(seen.not_assessed))
+    return {"assessor": str(seen.assessor), "not_assessed": unseen}
 
 
 def after_redaction(decision: Decision) -> Decision:

@@ -275,6 +275,9 @@ def test_our_own_picture_is_edited_and_edited_again(home: Home) -> None:
         picture = only(edited(pipeline, deliver(picture), seed=seed))
     entries = list(home.ledger.entries(kind="delivery"))
     assert [entry.body.get("source", {}).get("known") for entry in entries] == [None, True, True]
+    looks = [r for r in picture.trail.receipts if r.step in ("assess_input", "assess_image")]
+    assert len(looks) == 2
+    assert all("sexual" in str(look.detail["not_assessed"]) for look in looks)
 
 
 def test_a_picture_that_only_looks_like_ours_is_not_taken_for_ours(home: Home) -> None:

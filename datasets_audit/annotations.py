@@ -37,8 +37,8 @@ COLUMNS: Final = (
     "sha256",
     "label",
 )
-DATES: Final = ("consent_expires", "consent_since")
-DIGESTS: Final = ("sha256", "consent_sha256")
+DATES: Final[tuple[str, ...]] = ("consent_expires", "consent_since")
+DIGESTS: Final[tuple[str, ...]] = ("sha256", "consent_sha256")
 SYNONYMS: Final = {"license": "licence"}
 MAX_HEADER_BYTES: Final = 65_536
 MAX_ROWS_NAMED: Final = 5  # of each kind of mistake, in one message

@@ -8,6 +8,7 @@ ends under the policy under which it began. Each change stands in the ledger, or
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from guard.pipeline import Pipeline
@@ -81,7 +82,9 @@ class PolicyWatch:
             "previous_digest": old.policy.digest,
             "candidate_digest": _digest(trial),
         }
-        pipeline.provenance.ledger.append([Event(kind=KIND, body=body)])
+        # Several processes follow the same files: what they all saw is recorded once.
+        seen = sha256(repr((self._last_look, old.policy.digest, body)).encode()).hexdigest()[:32]
+        pipeline.provenance.ledger.append([Event(kind=KIND, body=body, id=f"{KIND}:{seen}")])
         self.pipeline = pipeline
 
     def _trial(self) -> Candidate | None:

@@ -244,3 +244,14 @@ def test_a_running_gateway_takes_a_change_and_says_what_it_refuses(
     assert "own.yaml:1:1" in ready.json()["policy_refused"]
     assert "own 2 is in force now" in said[0]
     assert "own 2 stays in force" in said[1]
+
+
+def test_a_change_that_several_processes_see_is_recorded_once(home: Home, file: Path) -> None:
+    watches = [
+        PolicyWatch(pipeline_of(home, policy=load_policy(file)), str(file)) for _ in range(3)
+    ]
+    for version in ("2", "3"):
+        file.write_text(POLICY.format(version=version, action="block"))
+        for watch in watches:
+            assert settle(watch) == [False, True]
+    assert len(changes(home)) == 2

@@ -1,22 +1,19 @@
 """``wardmark doctor``: is this deployment fit to serve, and what is to be mended?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from guard.cli.options import HomeOption, JsonOption, PolicyOption, open_home
 from guard.cli.output import print_json, progress_bar, results
-from guard.doctor import Examination, State, Subject, examine
 from guard.generation.core import EMBEDDED
 
-COLOURS = {
-    State.OK: "green",
-    State.WARN: "yellow",
-    State.FAIL: "bold red",
-    State.NOT_CHECKED: "dim",
-}
-WIDEST_STATE = max(len(state) for state in State)
+if TYPE_CHECKING:
+    from guard.doctor import Examination
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red", "not-checked": "dim"}
+WIDEST_STATE = max(map(len, COLOURS))
 
 
 def doctor(
@@ -46,6 +43,8 @@ def doctor(
     as_json: JsonOption = False,
 ) -> int:
     """Examine a deployment: exit code 0 fit, 1 something is to be mended, 4 it cannot serve."""
+    from guard.doctor import Subject, examine
+
     subject = Subject(
         open_home(context, home).path,
         host=host,
@@ -64,13 +63,13 @@ def doctor(
     return examination.exit_code(strict=strict)
 
 
-def _print_for_people(examination: Examination) -> None:
+def _print_for_people(examination: "Examination") -> None:
     width = max(len(finding.check) for finding in examination.findings)
     for finding in examination.findings:
-        state = f"[{COLOURS[finding.state]}]{finding.state.value:<{WIDEST_STATE}}[/]"
+        state = f"[{COLOURS[finding.state.value]}]{finding.state.value:<{WIDEST_STATE}}[/]"
         results.print(state, end=" ")
         results.print(f"{finding.check:<{width}}  {finding.says}", markup=False)
         if finding.mend:
             results.print(f"{'':{WIDEST_STATE + width + 3}}{finding.mend}", markup=False)
-    counts = {state: sum(f.state is state for f in examination.findings) for state in State}
-    results.print(", ".join(f"{count} {state.value}" for state, count in counts.items() if count))
+    counts = {state: sum(f.state.value == state for f in examination.findings) for state in COLOURS}
+    results.print(", ".join(f"{count} {state}" for state, count in counts.items() if count))

@@ -204,6 +204,7 @@ def test_a_core_whose_files_are_others_is_unavailable(look: Look, tmp_path: Path
     assert found.exit_code() == 4
 
 
+@pytest.mark.slow
 def test_the_core_draws_where_it_is_asked_to(look: Look) -> None:
     assert [f.state for f in of(look(draw=True), "core")] == [State.OK]
     assert State.NOT_CHECKED in {f.state for f in of(look(), "core")}

@@ -283,7 +283,9 @@ def _write_report(
     (folder / "oscal.json").write_text(assessed, encoding="utf-8")
     (folder / "training-summary.md").write_text(training_summary(report), encoding="utf-8")
     (folder / "card.md").write_text(data_card(report), encoding="utf-8")
-    (folder / "report.html").write_text(page.render(report, source), encoding="utf-8")
+    with database(folder) as connection:
+        drawn = page.draw_map(connection, source)
+    (folder / "report.html").write_text(page.render(report, source, drawn), encoding="utf-8")
     text = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
 

@@ -28,8 +28,9 @@ CONSENT_ORDER = (
 )
 
 
-def render(report: AuditReport, source: Source) -> str:
-    """The page. ``source`` is asked again for the few pictures that are shown."""
+def render(report: AuditReport, source: Source, drawn: Markup | None = None) -> str:
+    """The page. ``source`` is asked again for the few pictures that are shown; ``drawn``: the map
+    of the data set."""
     environment = _environment()
     environment.filters["percent"] = percent
     environment.filters["share_bars"] = share_bars
@@ -46,6 +47,7 @@ def render(report: AuditReport, source: Source) -> str:
             for severity in Severity
         ],
         checklists=_checklists(report.checklist),
+        drawn=drawn,
         thumbnails=thumbnails(report.findings, source),
     )
 

@@ -41,12 +41,12 @@ def thumbnails(groups: Iterable[FindingGroup], source: Source) -> dict[str, str]
     return {
         taken.key: url
         for taken in source.fetch(chosen)
-        if taken.data is not None and (url := _thumbnail(taken.data))
+        if taken.data is not None and (url := thumbnail(taken.data))
     }
 
 
-def _thumbnail(data: bytes) -> str | None:
-    """None for a picture that changed since the pass and cannot be decoded any more."""
+def thumbnail(data: bytes) -> str | None:
+    """A data URL of the picture, small; None if it changed since the pass and cannot be decoded."""
     import cv2
     import numpy as np
 

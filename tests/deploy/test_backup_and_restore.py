@@ -98,27 +98,6 @@ def test_a_ledger_in_postgresql_comes_back_whole(
         came_back(Home.open(path), sealed)
 
 
-def test_who_withdrew_since_the_copy_is_not_brought_back(environment: dict[str, str]) -> None:
-    path = Path(environment["WARDMARK_HOME"])
-    home = Home.create(path, provider="Example Ltd", version="1")
-    served_for_a_while(home)
-    run_as_written("backup-sqlite", environment)
-    home = Home.open(path)
-    with closing(home.ledger):
-        assert home.subjects.withdraw("somebody").complete
-        home.subjects.keys.close()
-    (path / "subject-keys.db").unlink()
-    (copy,) = Path(environment["KEYS_BACKUP"]).iterdir()
-    done = subprocess.run(
-        ["wardmark", "subject-keys", "restore", str(copy)],
-        env=environment, capture_output=True, text=True, executable=shutil.which(
-            "wardmark", path=environment["PATH"]
-        ),
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "holds keys that were destroyed since" in " ".join(done.stderr.split())
-
-
 def _names(folder: Path) -> str:
     listed = subprocess.run(
         ["tar", "-tf", str(folder / "home.tar")], capture_output=True, text=True, check=True

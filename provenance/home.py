@@ -94,8 +94,8 @@ known_content = []
 # How regions are made unreadable where policy redacts: pixelate, blur or inpaint.
 redaction = "pixelate"
 
-# Generators besides the embedded one (checkpoints, services) are declared as [[cores]] at the end of
-# this file (docs/cores.md) and named by --core.
+# Generators besides the embedded one (checkpoints, services) are declared as [[cores]] at the end
+# of this file (docs/cores.md) and named by --core.
 
 # Guards of prompts of your own are declared as [[prompt_guards]] at the end of this file
 # (docs/prompt-guard.md); without any, the embedded one assesses. Guards that look at pictures are

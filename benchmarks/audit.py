@@ -256,7 +256,7 @@ def measure_memory(rows: int) -> None:
         )
         arguments = (str(folder / "rows.parquet"), str(folder / "out"))
         command = [sys.executable, "-c", program, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         print(f"an audit of {rows:,} rows holds at most {int(done.stdout)} MB")
 
 

@@ -42,7 +42,7 @@ DIGESTS: Final[tuple[str, ...]] = ("sha256", "consent_sha256")
 SYNONYMS: Final = {"license": "licence"}
 MAX_HEADER_BYTES: Final = 65_536
 MAX_ROWS_NAMED: Final = 5  # of each kind of mistake, in one message
-MEMORY_LIMIT: Final = "300MB"  # of DuckDB, which spills to disk beyond it
+MEMORY_LIMIT: Final = "150MB"  # of DuckDB, which spills to disk beyond it
 
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,63}")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}

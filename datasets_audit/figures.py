@@ -6,6 +6,7 @@ that an auditor need not take a figure on trust.
 
 # ruff: noqa: S608 - built of our own names and of checked attribute names
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SAMPLES: Final = "'samples/*.parquet'"
 FINDINGS: Final = "'findings/*.parquet'"
 DUPLICATES: Final = "'duplicates.parquet'"
+MEMORY_LIMIT: Final = "150MB"  # of DuckDB, which spills to disk beyond it
 TOLERANCE: Final = 1e-9  # relative; sums of logarithms depend on the order of addition
 
 
@@ -151,13 +153,18 @@ def database(folder: Path) -> Iterator["DuckDBPyConnection"]:
     """A DuckDB that reads relative paths from ``folder`` and keeps nothing."""
     import duckdb
 
-    connection = duckdb.connect(config={"threads": 2, "memory_limit": "400MB"})
+    connection = duckdb.connect(config={"threads": 2, "memory_limit": MEMORY_LIMIT})
     try:
-        connection.execute(f"SET file_search_path = '{str(folder).replace(chr(39), chr(39) * 2)}'")
+        connection.execute(f"SET file_search_path = '{_quoted(str(folder))}'")
         connection.execute("SET preserve_insertion_order = true")
+        connection.execute(f"SET temp_directory = '{_quoted(tempfile.gettempdir())}'")
         yield connection
     finally:
         connection.close()
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def answer(connection: "DuckDBPyConnection", query: str) -> float | int | None:

@@ -250,7 +250,9 @@ def pairs(pictures: Sequence[Pixels], crops: int, seed: int) -> None:
         wrong += int((apart <= MATCH_DISTANCE).sum())
         nearest = min(nearest, int(apart.min(initial=256)))
     print(f"\nunrelated pairs, crops of different photographs: nearest {nearest} bits")
-    print(f"  taken for the same                   {Share(wrong, compared).at_most()}")
+    upper = beta.ppf(0.95, wrong + 1, compared - wrong) * 1e6
+    told = f"{wrong}/{compared:,} (below {upper:.1f} in 10^6)"
+    print(f"  taken for the same                   {told}")
 
 
 def codes(pictures: Sequence[Pixels], scenes: Sequence[Pixels]) -> None:

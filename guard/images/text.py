@@ -23,6 +23,8 @@ from provenance.picture import Pixels
 
 GLANCE_MAX_SIDE: Final = 640  # pixels; below 512, small letters are lost
 GLANCE_CONFIDENCE: Final = 0.5  # of a line, from the recogniser
+GLANCE_BOX: Final = 0.4  # of a box, from the detector: a glance may be wrong, and reading is not
+READ_BOX: Final = 0.5
 GLANCE_LETTERS: Final = 2  # letters and digits; the detector alone takes every texture for text
 
 READ_MAX_SIDE: Final = 1024  # pixels; cost grows with the area
@@ -51,7 +53,8 @@ class TextReader:
 
     def sees_text(self, pixels: Pixels) -> bool:
         """The gate: whether a glance at (H, W, 3) RGB makes out anything like text."""
-        glanced = self._lines(pixels, min(1.0, GLANCE_MAX_SIDE / max(pixels.shape[:2])))
+        scale = min(1.0, GLANCE_MAX_SIDE / max(pixels.shape[:2]))
+        glanced = self._lines(pixels, scale, GLANCE_BOX)
         return letters(glanced) >= GLANCE_LETTERS
 
     def read(self, pixels: Pixels) -> list[Writing]:
@@ -62,12 +65,15 @@ class TextReader:
             max(1.0, READ_SHORT_SIDE / min(height, width)),
             READ_MAX_ENLARGEMENT,
         )
-        return [line for line in self._lines(pixels, scale) if line.confidence >= MIN_CONFIDENCE]
+        lines = self._lines(pixels, scale, READ_BOX)
+        return [line for line in lines if line.confidence >= MIN_CONFIDENCE]
 
-    def _lines(self, pixels: Pixels, scale: float) -> list[Writing]:
-        """All lines of ``pixels`` times ``scale`` that were read with GLANCE_CONFIDENCE."""
+    def _lines(self, pixels: Pixels, scale: float, box: float) -> list[Writing]:
+        """All lines of ``pixels`` times ``scale`` in boxes as sure as ``box``, that were read with
+        GLANCE_CONFIDENCE."""
         fitted = _padded(scaled(pixels, scale).pixels)
         with self._lock:
+            self._engine.text_det.postprocess_op.box_thresh = box
             lines, _ = self._ran(self._engine, np.ascontiguousarray(fitted[..., ::-1]))
         return [
             Writing(

@@ -139,6 +139,8 @@ def _rows(
 def _told(region: Region, explained: ImageExplanation) -> str:
     kind = _said(region.kind)
     what = f'{kind} "{_drawable(region.text)}"' if region.text else kind
+    if region.category is None and region.text is None:
+        return f"{what} {region.score:.2f}"
     if region.category is None:
         return f"{what}: nothing found in it"
     limit = explained.thresholds.get(region.category)

@@ -51,6 +51,8 @@ class Symbols:
         found = self.find(pixels)
         regions = []
         for symbol, score, (left, top, right, bottom) in found:
+            if score < THRESHOLD:
+                break  # the surest come first
             box = Box.around([(left, top), (right, bottom)], pixels)
             regions.append(
                 Region(

@@ -90,9 +90,8 @@ def tallies(connection: Connection) -> dict[str, Tally]:
     query = select(sums.c.kind, sums.c.entries, sums.c.last, _c.at).join(
         tables.event, _c.seq == sums.c.last
     )
-    return {
-        row.kind: Tally(row.entries, row.last, parse_time(row.at)) for row in connection.execute(query)
-    }
+    rows = connection.execute(query)
+    return {row.kind: Tally(row.entries, row.last, parse_time(row.at)) for row in rows}
 
 
 def first_since(connection: Connection, size: int, since: datetime) -> int:

@@ -20,6 +20,7 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime
 from hashlib import file_digest
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -189,20 +190,17 @@ def _measure(
     annotated: str | None,
     recorded: bool,
 ) -> AuditReport:
-    findings = [Finding("file_not_taken", stray.key, detail=stray.why) for stray in source.strays()]
-    findings += find_copies(connection, folder)
-    findings += poison_findings(connection)
-    findings += feature_findings(connection, features) if features else ()
-    if annotations:
-        findings += annotations.without_picture(folder / "samples" / "*.parquet")
-        findings += [Finding("column_not_used", detail=column) for column in annotations.unused]
-        findings += [
-            Finding("attribute_origin_missing", detail=f"attr.{attribute}")
-            for attribute in annotations.without_origin
-        ]
     attributes = annotations.attributes if annotations else ()
     balance = measure_balance(connection, attributes, reference)
-    findings += balance_findings(balance)
+    # One after the other, as they are written: a list of them all would know no bound.
+    findings = chain(
+        (Finding("file_not_taken", stray.key, detail=stray.why) for stray in source.strays()),
+        find_copies(connection, folder),
+        poison_findings(connection),
+        feature_findings(connection, features) if features else (),
+        _of_annotations(annotations, folder) if annotations else (),
+        balance_findings(balance),
+    )
     write_findings(findings, folder / FINDINGS_OF_THE_SET)
     figures = _figures(
         connection, [b.attributes for b in (*balance.intersections, *balance.attributes)]
@@ -245,6 +243,13 @@ def _measure(
         files=_digests(folder),
         tools={tool: version(tool) for tool in TOOLS},
     )
+
+
+def _of_annotations(annotations: Annotations, folder: Path) -> Iterator[Finding]:
+    yield from annotations.without_picture(folder / "samples" / "*.parquet")
+    yield from (Finding("column_not_used", detail=column) for column in annotations.unused)
+    for attribute in annotations.without_origin:
+        yield Finding("attribute_origin_missing", detail=f"attr.{attribute}")
 
 
 def _figures(connection: "DuckDBPyConnection", tables: Sequence[tuple[str, ...]]) -> list[Figure]:

@@ -4,7 +4,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from provenance.fingerprint import MIN_QUALITY
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+
+FETCHED: Final = 10_000  # rows at once: of a data set of copies there is a finding for each picture
 
 
 def find_copies(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Finding]:
@@ -55,8 +57,9 @@ def find_copies(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Find
 
 
 def _findings(connection: "DuckDBPyConnection", code: str, query: str) -> Iterator[Finding]:
-    for key, detail in connection.execute(query).fetchall():
-        yield Finding(code, key, detail=detail)
+    result = connection.execute(query)
+    while rows := result.fetchmany(FETCHED):
+        yield from (Finding(code, key, detail=detail) for key, detail in rows)
 
 
 def _write_near(connection: "DuckDBPyConnection", path: Path) -> None:

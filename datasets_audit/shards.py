@@ -6,6 +6,7 @@ the same source, annotations and secret always give the same files and roots.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_SAMPLES: Final = 4_096
+FINDINGS_AT_ONCE: Final = 10_000  # rows of a group; bounds memory
 SKETCH_KEY: Final = "sketches/key.hex"  # of the content hashes in the sketches beside it
 
 
@@ -132,11 +134,16 @@ def version_root(shards: Sequence[Shard]) -> bytes:
 def write_findings(findings: Iterable[Finding], path: Path) -> None:
     """Write findings to Parquet, also if there are none: queries must find the columns."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     columns = pa.schema(
         [("code", pa.string()), ("key", pa.string()), ("row", pa.int64()), ("detail", pa.string())]
     )
-    _write([finding._asdict() for finding in findings], columns, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rest = iter(findings)
+    with pq.ParquetWriter(path, columns, compression="zstd") as file:
+        while some := [finding._asdict() for finding in islice(rest, FINDINGS_AT_ONCE)]:
+            file.write_table(pa.Table.from_pylist(some, columns))
 
 
 def _write(rows: list[Row], columns: "pa.Schema", path: Path) -> None:

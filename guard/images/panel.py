@@ -65,7 +65,7 @@ class Panel:
                 if self._second_view and files is not None:
                     before = any(each.fields.get(DISAGREES) for each in said[i])
                     said[i].append(_again(guard, images[i], found, before=before))
-        return [combined(each, self.ref) for each in said]
+        return [_with_unread(combined(each, self.ref), each[0]) for each in said]
 
 
 def _again(
@@ -76,6 +76,13 @@ def _again(
     disagrees = before or disagree(first, seconds)
     together = combined(seconds, first.assessor)
     return together.model_copy(update={"regions": (), "fields": {DISAGREES: disagrees}})
+
+
+def _with_unread(found: Assessment, first: Assessment) -> Assessment:
+    """A category is not assessed either where there is writing that nobody could judge for it,
+    whatever the guards saw: its threshold is known then, and its score is missing."""
+    unread = frozenset(first.thresholds) - frozenset(first.scores) - {"unsafe"}
+    return found.model_copy(update={"not_assessed": found.not_assessed | unread})
 
 
 def combined(said: Sequence[Assessment], ref: AssessorRef) -> Assessment:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from guard.assessment import Assessment, AssessorRef
 from guard.cli import run
 from guard.deployment import build_checker, load_image_assessor, load_image_guards
 from guard.errors import SafetyUnavailable, WeightsInvalid
+from guard.images import Panel, load_assessor
+from guard.images.adapters import image_guards_of
 from guard.images.adapters.sight import GuardAssessor, Sight
 from guard.images.adapters.transformer import Classifier, ClipHead, SafetyChecker, ZeroShot
 from guard.images.adapters.weights import session
@@ -27,6 +29,7 @@ from provenance.home import Home
 from provenance.picture import Pixels, encode
 from tests.adapters import pictures
 from tests.adapters.endpoint import Answer, Asked, endpoint
+from tests.support.assessors import ScriptedPromptAssessor
 from tests.support.lettering import plain, with_lines
 
 LABELS: dict[str, list[str]] = {"normal": [], "nsfw": ["sexual"], "gore": ["violence", "shocking"]}
@@ -195,6 +198,34 @@ def test_what_a_declared_guard_covers_is_assessed_and_the_rest_is_said_not_to_be
     assert seen.not_assessed == frozenset(CATEGORIES) - assessor.covers
     assert seen.fields["text.present"] is True
     assert "vit" in seen.assessor.name
+
+
+class Foreign(ScriptedPromptAssessor):
+    """Cannot judge sexual content in what mentions the harbour."""
+
+    def assess(self, texts: Sequence[str]) -> list[Assessment]:
+        return [
+            found.model_copy(
+                update={
+                    "scores": {c: s for c, s in found.scores.items() if c != "sexual"},
+                    "not_assessed": frozenset({"sexual"}),
+                }
+            )
+            if "harbour" in text
+            else found
+            for text, found in zip(texts, super().assess(texts), strict=True)
+        ]
+
+
+def test_writing_that_nobody_can_judge_is_not_made_up_for_by_who_sees_the_scene(
+    made: Path,
+) -> None:
+    (guard,) = image_guards_of([vit(made)], made)
+    panel = Panel(load_assessor(Foreign()), [guard])
+    unread, none = panel.assess([with_lines(plain(), ["the old harbour"]), plain()])
+    assert "sexual" in unread.not_assessed
+    assert "violence" not in unread.not_assessed
+    assert "sexual" not in none.not_assessed
 
 
 def test_a_changed_declaration_is_another_assessor(

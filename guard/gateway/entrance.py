@@ -15,6 +15,7 @@ from guard.gateway.errors import error_body
 from guard.gateway.patience import patient
 from provenance.callers import PatienceSettings
 
+VERSIONS = ("1.1", "1.0")
 MAX_BODY_BYTES = 64 * 1024 * 1024  # a picture to verify, and its multipart frame
 
 
@@ -38,7 +39,7 @@ class Entrance:
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
-        refused = _refused(Headers(scope=scope))
+        refused = _refused(scope["http_version"], Headers(scope=scope))
         if refused is None:
             in_time = patient(receive, MAX_BODY_BYTES, self._patience)
             await self._app(scope, in_time, named)
@@ -55,8 +56,11 @@ class _Refused(NamedTuple):
     headers: dict[str, str] | None = None
 
 
-def _refused(headers: Headers) -> _Refused | None:
+def _refused(version: str, headers: Headers) -> _Refused | None:
     """Why a request with these headers is not even begun; None where it is."""
+    if version not in VERSIONS:
+        message = f"HTTP/{version} is not spoken here, HTTP/1.1 is"
+        return _Refused(400, "invalid_http", message, {"connection": "close"})
     declared = headers.get("content-length", "0")
     if "transfer-encoding" in headers and "content-length" in headers:
         # RFC 9112, 6.3: a proxy before us may have believed the other of the two.

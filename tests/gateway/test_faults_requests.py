@@ -241,6 +241,11 @@ def test_frames_that_two_servers_could_read_differently(quiet: str, sent: bytes)
     assert [status[:1] for status in statuses(said)] in ([b"4"], []), said[:500]
 
 
+def test_a_version_that_nobody_speaks_is_told_to_who_waits_for_an_answer(quiet: str) -> None:
+    sent = head("content-length: 24", line=f"POST {GENERATE} HTTP/9.9") + GOOD
+    assert statuses(raw(quiet, sent, finish=False)) == [b"400"]
+
+
 def test_a_body_that_is_longer_than_allowed_is_turned_away_unread(quiet: str) -> None:
     said = raw(quiet, head(f"content-length: {10**12}", "expect: 100-continue"))
     assert said.startswith(b"HTTP/1.1 413")

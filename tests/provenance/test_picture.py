@@ -282,11 +282,14 @@ def test_an_interrupt_while_writing_leaves_no_half_file(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(0.2)
-    os.kill(process.pid, signal.SIGINT)
-    process.wait(timeout=60)
-    process.stdout.close()
+    try:
+        process.stdout.readline()
+        time.sleep(0.2)
+        os.kill(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
+    finally:
+        process.kill()
+        process.stdout.close()
     assert not list(tmp_path.glob(".*")), "a temporary file was left"
     for file in tmp_path.iterdir():
         assert file.stat().st_size == 20_000_000

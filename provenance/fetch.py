@@ -145,6 +145,14 @@ class Fetcher:
         return bytes(body)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is of this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _checked(url: str) -> SplitResult:
     """The parts of a URL that may be asked for. Raises AddressRefused for every other one."""
     try:

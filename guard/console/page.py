@@ -18,11 +18,11 @@ from guard.console.session import LONGEST
 from guard.console.views import words
 from guard.errors import CredentialInvalid, InvalidRequest
 from guard.gateway.callers import Role
-from guard.gateway.callers.access import is_loopback
 from guard.gateway.errors import retry_headers
 from guard.verification.page import environment as shared_templates
 from guard.verification.page import stylesheet
 from policies.errors import WardmarkError
+from provenance.fetch import is_loopback
 
 if TYPE_CHECKING:
     from jinja2 import Environment

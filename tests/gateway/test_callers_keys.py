@@ -10,8 +10,8 @@ from guard.gateway.callers import ApiKeys, Identity, KeyState, KeyTerms, Limits,
 from provenance.home import Home
 from provenance.ledger import Ledger, LedgerKey
 from provenance.ledger.database import Database
-from tests.gateway.databases import postgresql_server, postgresql_url, url
 from tests.support.clock import InMemoryClock
+from tests.support.databases import postgresql_server, postgresql_url, url
 
 __all__ = ["postgresql_server", "postgresql_url", "url"]
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from provenance.home import Home
-from tests.gateway.databases import postgresql_server, postgresql_url
 from tests.gateway.process import gateway
+from tests.support.databases import postgresql_server, postgresql_url
 
 __all__ = ["postgresql_server", "postgresql_url"]
 

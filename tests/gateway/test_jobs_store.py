@@ -12,7 +12,7 @@ from guard.gateway.jobs.sealing import Seal
 from guard.gateway.jobs.store import Claimed, Jobs, Status
 from provenance.errors import LedgerCorrupt
 from provenance.ledger.database import Database
-from tests.gateway.databases import postgresql_server, postgresql_url, url
+from tests.support.databases import postgresql_server, postgresql_url, url
 
 __all__ = ["postgresql_server", "postgresql_url", "url"]
 

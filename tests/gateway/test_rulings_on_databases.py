@@ -14,8 +14,8 @@ from guard.errors import AlreadyRuled, AppealRefused, HeldNotFound, ReviewRequir
 from guard.pipeline import ImageRequest, Pipeline
 from guard.review import Review, SealedShelf, Verdict
 from provenance.home import SETTINGS_FILE, Home
-from tests.gateway.databases import postgresql_server, postgresql_url, url
 from tests.support.assessors import ScriptedImageAssessor
+from tests.support.databases import postgresql_server, postgresql_url, url
 from tests.support.deployment import pipeline_of, policy_from
 
 __all__ = ["postgresql_server", "postgresql_url", "url"]

@@ -1,47 +1,13 @@
 """A fresh ledger for each test, on each database that can be reached."""
 
-import os
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 
-import postgresql
 import pytest
 
-import migrations
 from provenance.ledger import Ledger, LedgerKey
+from tests.support.databases import postgresql_server, postgresql_url, url
 
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """The URL of a server: the one that is named, else one that is started for these tests."""
-    named = os.environ.get("WARDMARK_TEST_POSTGRES")
-    if named:
-        yield named
-        return
-    installed = postgresql.binaries()
-    if installed is None or find_spec("psycopg") is None:
-        pytest.skip(postgresql.MISSING)
-    with postgresql.Server(installed) as server:
-        yield server.url
-
-
-@pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """A migrated, empty database in PostgreSQL."""
-    with postgresql.new_database(postgresql_server) as made:
-        migrations.upgrade(made)
-        yield made
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated, empty database."""
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("postgresql_url"))
-    made = f"sqlite:///{tmp_path / 'ledger.db'}"
-    migrations.upgrade(made)
-    return made
+__all__ = ["postgresql_server", "postgresql_url", "url"]  # fixtures
 
 
 @pytest.fixture(scope="session")

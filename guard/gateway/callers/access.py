@@ -7,7 +7,6 @@ Whoever comes from elsewhere, or through a proxy, needs a credential.
 """
 
 import hashlib
-import ipaddress
 import threading
 import time
 from collections import OrderedDict
@@ -27,6 +26,7 @@ from guard.gateway.callers.quota import Quotas
 from guard.gateway.callers.redis import RedisCounters, RedisNotes
 from guard.gateway.callers.tokens import Issuers
 from guard.gateway.limits import Counters, MemoryCounters
+from provenance.fetch import is_loopback
 from provenance.home import Home
 
 FRESH_SECONDS = 2.0  # how long an answer on a credential is believed: a revocation counts then
@@ -137,14 +137,6 @@ def require(
         return identity
 
     return allowed
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name is of this machine alone."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def check_exposure(host: str, home: Home) -> bool:

@@ -1,7 +1,6 @@
 """One HTTP service that draws: asked within limits, given up when the client leaves."""
 
 import asyncio
-import ipaddress
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -14,6 +13,7 @@ import orjson
 from guard.errors import CoreFailed, CoreUnavailable, GenerationCancelled
 from guard.generation.upstream.breaker import Breaker
 from policies.errors import WardmarkError
+from provenance.fetch import is_loopback
 
 MAX_ANSWER: Final = 256 << 20  # bytes: ten pictures of 4096x4096 as base64
 RETRIES: Final = 3
@@ -62,7 +62,7 @@ class Service:
         ``plain_http`` allows it, anywhere."""
         parts = urlsplit(url)
         self.host = parts.hostname or ""
-        plain = parts.scheme == "http" and (plain_http or _is_here(self.host))
+        plain = parts.scheme == "http" and (plain_http or is_loopback(self.host))
         if not (parts.scheme == "https" or plain) or not self.host:
             raise ValueError(
                 f"{url!r} is not https://..., nor http:// on this machine (plain_http = true"
@@ -177,10 +177,3 @@ def _pause(attempt: int, told: str | None) -> float:
 
 def _broken(host: str, status: int) -> str:
     return f"{host} broke while drawing (status {status}). Look at its own log; try again later."
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

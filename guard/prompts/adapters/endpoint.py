@@ -1,7 +1,6 @@
 """One HTTP endpoint that speaks OpenAI's ``POST /v1/moderations``: asked, asked again, believed."""
 
 import http.client
-import ipaddress
 import time
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from guard.errors import SafetyUnavailable
 from guard.prompts.adapters.crosswalk import OPENAI
 from policies.categories import CORE_CATEGORIES
+from provenance.fetch import is_loopback
 
 MAX_ANSWER = 4 << 20  # bytes
 _CHUNK = 1 << 16  # bytes
@@ -78,7 +78,8 @@ class Endpoint:
         """Raises ValueError for a URL that is not https, or http on this machine."""
         parts = urlsplit(url)
         host = parts.hostname or ""
-        if not (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host))) or not host:
+        safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        if not safe or not host:
             raise ValueError(f"{url!r} is not https://..., nor http:// on this machine")
         self.host = host
         self._parts = parts
@@ -163,10 +164,3 @@ def _read(
 def _seconds(text: str | None) -> float | None:
     """Retry-After in seconds; its dates are not waited for."""
     return float(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

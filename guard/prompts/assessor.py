@@ -168,10 +168,14 @@ class TrainedPromptAssessor:
         worst = found.argmax(axis=0)
         scores: dict[str, float] = {}
         spans: list[Span] = []
+        carried: dict[int, Matrix] = {}  # by view: most heads have the same worst one
         for head, category in enumerate(self._model.categories):
-            scores[category] = float(found[worst[head], head])
+            at = int(worst[head])
+            scores[category] = float(found[at, head])
             if scores[category] >= self._thresholds[category]:
-                spans += self._evidence(views[worst[head]], category)
+                if at not in carried:
+                    carried[at] = self._model.contributions(views[at].text)
+                spans += _evidence(views[at], category, carried[at][:, head])
         scores["sexual_minors"] = 0.0
         for reading in readings:
             terms = minors(reading.text)
@@ -186,23 +190,23 @@ class TrainedPromptAssessor:
             scores["unsafe"] = max(scores["unsafe"], scores["sexual_minors"])
         return scores, spans
 
-    def _evidence(self, view: View, category: str) -> Iterator[Span]:
-        """The words of a view that speak most for a category in the linear part, strongest first.
 
-        That part alone, since it costs nothing: what the whole model makes of a word is for
-        explanations on demand.
-        """
-        reading, window, text = view
-        weights = self._model.contributions(text, category)
-        words = [
-            (float(weights[match.start() : match.end()].sum()), match)
-            for match in _WORD.finditer(text)
-        ]
-        words.sort(key=lambda pair: -pair[0])
-        for weight, match in words[:_MAX_SPANS]:
-            if weight > 0 and weight >= _MIN_SHARE * words[0][0]:
-                hit = Hit(window.start + match.start(), window.start + match.end(), "word")
-                yield _span(reading, hit, category, weight)
+def _evidence(view: View, category: str, weights: Matrix) -> Iterator[Span]:
+    """The words of a view that speak most for a category in the linear part, strongest first.
+
+    ``weights``: (len(view.text),) what each character adds. That part alone, since it costs
+    nothing: what the whole model makes of a word is for explanations on demand.
+    """
+    reading, window, text = view
+    words = [
+        (float(weights[match.start() : match.end()].sum()), match)
+        for match in _WORD.finditer(text)
+    ]
+    words.sort(key=lambda pair: -pair[0])
+    for weight, match in words[:_MAX_SPANS]:
+        if weight > 0 and weight >= _MIN_SHARE * words[0][0]:
+            hit = Hit(window.start + match.start(), window.start + match.end(), "word")
+            yield _span(reading, hit, category, weight)
 
 
 def _distinct(spans: Sequence[Span]) -> tuple[Span, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from guard.prompts.features import BUCKETS, WORD_BUCKETS, features, occurrences
+from guard.prompts.features import BUCKETS, WORD_BUCKETS, distinct, features, occurrences
 from guard.prompts.vocabulary import Vocabulary
 
 Matrix = NDArray[np.float32]
@@ -51,13 +51,13 @@ class LinearModel:
         """(N, H) logits of folded texts, each at most a window long."""
         out = np.tile(self._bias, (len(texts), 1))
         for i, text in enumerate(texts):
-            rows, values = self._input(text)
+            rows, values = self._input(features(text))
             out[i] += values @ self._weights[rows]
         return out
 
-    def _input(self, text: str) -> tuple[NDArray[np.int32], Matrix]:
-        """Rows of the weights that a text touches, and the value of each."""
-        rows = self._row[features(text)]
+    def _input(self, found: NDArray[np.int64]) -> tuple[NDArray[np.int32], Matrix]:
+        """Rows of the weights that the features of a text touch, and the value of each."""
+        rows = self._row[found]
         rows = rows[rows >= 0]
         values = self._idf[rows]
         words = int(np.searchsorted(rows, self._words))
@@ -67,23 +67,25 @@ class LinearModel:
                 values[block] /= norm
         return rows, values
 
-    def contributions(self, text: str, head: int) -> Matrix:
-        """(len(text),) what each character adds to the logit of a head.
+    def contributions(self, text: str) -> Matrix:
+        """(len(text), H) what each character adds to the logit of each head.
 
         A feature's share is spread evenly over all the characters of all its occurrences, so the
         sum is the logit less the bias: exact, as the model is linear.
         """
-        rows, values = self._input(text)
-        share = np.zeros(len(self._weights), dtype=np.float64)
-        share[rows] = values * self._weights[rows, head]
         found = occurrences(text)
+        rows, values = self._input(distinct(found.buckets))
         row = self._row[found.buckets]
-        lengths = np.maximum(found.ends - found.starts, 1)
-        times = np.bincount(row[row >= 0], minlength=len(self._weights))
-        each = np.where(row >= 0, share[row] / np.maximum(times[row], 1) / lengths, 0.0)
+        kept = row >= 0
+        at = np.searchsorted(rows, row[kept])
+        starts, ends = found.starts[kept], found.ends[kept]
+        times = np.bincount(at, minlength=len(rows)) * 1.0
+        share = (values / times)[:, None] * self._weights[rows]
+        each = share[at] / np.maximum(ends - starts, 1)[:, None]
+        ends = np.minimum(np.maximum(ends, starts + 1), len(text))
         # Differences at the ends of every range, then a running sum, lays all ranges at once.
-        steps = np.zeros(len(text) + 1)
-        np.add.at(steps, found.starts, each)
-        np.add.at(steps, np.maximum(found.ends, found.starts + 1).clip(max=len(text)), -each)
-        return np.cumsum(steps)[:-1].astype(np.float32)
-
+        steps = [
+            np.bincount(starts, head, len(text) + 1) - np.bincount(ends, head, len(text) + 1)
+            for head in each.T
+        ]
+        return np.cumsum(steps, axis=1).T[:-1].astype(np.float32)

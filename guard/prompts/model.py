@@ -94,15 +94,20 @@ def windows(text: str) -> list[Window]:
 
 
 def legible(readings: Sequence[Reading], vocabulary: Vocabulary) -> list[Reading]:
-    """The readings to score: all but noise, where one of them is words.
+    """The readings to score: all but noise, where one of them is words, and the same words once.
 
     What a disguise leaves of a harmless prompt is like nothing that the model has seen, and a model
     that is at a loss is no witness. Rules read every reading.
     """
-    shares = [_share_of_words(reading.text, vocabulary) for reading in readings]
-    if max(shares) < _WORDS:
+    if len(readings) == 1:
         return list(readings)
-    return [each for each, share in zip(readings, shares, strict=True) if share >= _NOISE]
+    shares = [_share_of_words(reading.text, vocabulary) for reading in readings]
+    least = _NOISE if max(shares) >= _WORDS else 0.0
+    kept: dict[tuple[str, ...], Reading] = {}
+    for reading, share in zip(readings, shares, strict=True):
+        if share >= least:
+            kept.setdefault(tuple(_WORD.findall(reading.text)), reading)
+    return list(kept.values())
 
 
 def _share_of_words(text: str, vocabulary: Vocabulary) -> float:
@@ -176,9 +181,9 @@ class PromptModel:
             axis=1,
         )
 
-    def contributions(self, text: str, category: str) -> Matrix:
-        """(len(text),) what each character adds to a category's logit in the linear part."""
-        return self.linear.contributions(text, self.categories.index(category))
+    def contributions(self, text: str) -> Matrix:
+        """(len(text), H) what each character adds to each logit in the linear part."""
+        return self.linear.contributions(text)
 
 
 def evidence(texts: Sequence[str], linear: LinearModel, encoder: Encoder) -> Evidence:

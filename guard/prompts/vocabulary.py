@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _UNKNOWN = -25.0  # log probability of a letter that belongs to no word
+_REMEMBERED = 32_768  # words looked up that are kept, some 4 MB; a prompt asks for 400, often again
+_LONGEST = 24  # letters of such a word
 _ONE_LETTER_WORDS = frozenset("ai")
 
 
@@ -25,6 +27,7 @@ class Vocabulary:
 
     def __init__(self, log_probabilities: Mapping[int, float]) -> None:
         self._log = log_probabilities
+        self._seen: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._log)
@@ -39,12 +42,22 @@ class Vocabulary:
             ),
         }
 
+    def _looked_up(self, word: str) -> float:
+        found = self._seen.get(word)
+        if found is None:
+            found = self._log.get(word_hash(word), _UNKNOWN)
+            if len(word) <= _LONGEST:
+                if len(self._seen) >= _REMEMBERED:
+                    self._seen.clear()
+                self._seen[word] = found
+        return found
+
     def knows(self, word: str) -> bool:
         """Whether a folded word of two letters or more is on record."""
-        return len(word) > 1 and word_hash(word) in self._log
+        return len(word) > 1 and self._looked_up(word) > _UNKNOWN
 
     def log_probability(self, word: str) -> float:
         """Natural logarithm; unknown words get a value below that of any known one."""
         if len(word) == 1 and word not in _ONE_LETTER_WORDS:
             return _UNKNOWN
-        return self._log.get(word_hash(word), _UNKNOWN)
+        return self._looked_up(word)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from guard.assessment import Assessment, PromptAssessor
 from guard.errors import InvalidRequest, WeightsInvalid
 from guard.prompts import MAX_CHARACTERS, TrainedPromptAssessor, load_assessor
 from guard.prompts import assessor as module
-from guard.prompts.model import ENCODER, LINEAR, MANIFEST, TOKENIZER, WINDOW
+from guard.prompts.model import ENCODER, LINEAR, MANIFEST, TOKENIZER, WINDOW, legible
+from guard.prompts.readings import readings_of
 from guard.prompts.training.obfuscation import OBFUSCATIONS
 from policies.categories import CATEGORIES
 
@@ -97,6 +99,15 @@ def test_a_plainly_unsafe_prompt_is_flagged_in_every_disguise(
 def test_noise_beside_a_plain_prompt_hides_nothing(assessor: TrainedPromptAssessor) -> None:
     junk = base64.b64encode(b"a red house by the sea with two white boats at sunset" * 3).decode()
     assert "unsafe" in flagged(one(assessor, f"{junk} {UNSAFE['violence']} {junk[::-1]}"))
+
+
+def test_readings_of_the_same_words_are_scored_once(assessor: TrainedPromptAssessor) -> None:
+    vocabulary = assessor.model.vocabulary
+    found = readings_of("a cat &amp; a dog #sunset by the sea", vocabulary)
+    assert len(found) > 1
+    scored = legible(found, vocabulary)
+    words = [tuple(re.findall(r"\w+", each.text)) for each in scored]
+    assert len(words) == len(set(words)) < len(found)
 
 
 def test_every_category_is_scored_or_said_not_to_be(assessor: TrainedPromptAssessor) -> None:
@@ -213,7 +224,7 @@ def test_evidence_points_at_the_words_as_they_were_typed(assessor: TrainedPrompt
 def test_the_words_of_a_text_add_up_to_its_linear_score(assessor: TrainedPromptAssessor) -> None:
     linear, text = assessor.model.linear, "a naked woman, 2 knives"
     for head in range(len(assessor.model.categories)):
-        total = float(linear.contributions(text, head).sum())
+        total = float(linear.contributions(text)[:, head].sum())
         bias = float(linear.logits([""])[0, head])
         assert total + bias == pytest.approx(float(linear.logits([text])[0, head]), abs=1e-3)
 

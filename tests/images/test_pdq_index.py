@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from guard.images import export_list, parse_list
 from guard.images.known_list import KnownContentList
-from guard.images.pdq_index import MANY, PdqIndex
-from provenance.fingerprint import MATCH_DISTANCE
+from guard.images.pdq_index import _FEW, _LOTS, MANY, PdqIndex, _Stretch
+from provenance.fingerprint import BITS, MATCH_DISTANCE
 
 FEW, LOTS = 3_000, MANY
 HASHES = np.random.default_rng(1).integers(0, 2**64, (LOTS, 4), np.uint64)
@@ -33,6 +33,14 @@ def test_whatever_bits_differ_up_to_the_limit_it_is_found(
     )
     query = flipped(HASHES[row], bits)[None]
     assert INDICES[count].nearest(query) == (row, len(bits))
+
+
+@pytest.mark.parametrize("plan", [_FEW, _LOTS], ids=["few", "lots"])
+def test_no_way_of_spreading_the_bits_that_differ_escapes(plan: tuple[_Stretch, ...]) -> None:
+    assert sum(first.width + second.width for first, second, _ in plan) == BITS
+    assert sum(radius + 1 for _, _, radius in plan) > MATCH_DISTANCE
+    for first, second, radius in plan:
+        assert (first.radius + 1) + (second.radius + 1) > radius
 
 
 @pytest.mark.parametrize("count", INDICES)

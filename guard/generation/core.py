@@ -213,7 +213,8 @@ class Core(Protocol):
 def load_core(name_or_directory: str | Path) -> Core:
     """The core of that name: "scenes" is the embedded one, else a local diffusers directory.
 
-    Model hub names are never looked up. Raises CoreUnavailable.
+    The name of a hub's model is never looked up: the settings name one, at a commit, or nobody
+    does (``guard.generation.hub``). Raises CoreUnavailable.
     """
     from guard.generation.diffusers_core import DiffusersCore
 
@@ -225,7 +226,7 @@ def load_core(name_or_directory: str | Path) -> Core:
     if not directory.is_dir():
         raise CoreUnavailable(
             f"There is no core named {str(name_or_directory)!r}, and no directory of that name. "
-            f"Use {EMBEDDED!r}, or the path of a checkpoint that was downloaded before: "
-            "model hubs are never asked."
+            f"Use {EMBEDDED!r}, the path of a checkpoint, or a name that the settings give: a model"
+            " of a hub has to be declared there, with its commit (docs/cores.md)."
         )
     return DiffusersCore(directory)

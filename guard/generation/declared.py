@@ -4,12 +4,13 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from guard.errors import CoreUnavailable
 from guard.generation.core import Core, Domain, Precision, load_core
+from guard.generation.hub import COMMIT, HUB_ID
 from guard.generation.lora import Lora
 from guard.generation.upstream.pictures import UpstreamLimits
 from guard.generation.upstream.service import Service
@@ -27,17 +28,41 @@ class LoraFile(Frozen):
 
 
 class CheckpointCore(Frozen):
-    """A local diffusers checkpoint. ``path``: relative to the home. ``domain``: "closed" only where
+    """A diffusers checkpoint: at ``path``, relative to the home, or ``hub`` ("owner/name") of a hub,
+    at the commit ``revision``, which is fetched only if ``fetch``. ``domain``: "closed" only where
     everything that it can draw is known, with its ``loras``. ``device``: "cpu", "cuda", ...; by
     default CUDA if any. ``dtype``: by default bfloat16, and full precision on a CPU."""
 
     kind: Literal["diffusers"]
     name: Name
-    path: Path
+    path: Path | None = None
+    hub: str | None = Field(default=None, pattern=HUB_ID)
+    revision: str | None = Field(default=None, pattern=COMMIT)
+    fetch: bool = False
     domain: Domain = "open"
     device: str | None = None
     dtype: Precision | None = None
     loras: tuple[LoraFile, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("name either the path of a checkpoint, or a hub id and its revision")
+        if self.hub is not None and self.revision is None:
+            raise ValueError("a hub id needs a revision: the 40 hex digits of a commit")
+        if self.hub is None and (self.revision is not None or self.fetch):
+            raise ValueError("revision and fetch belong to a hub id")
+        return self
+
+    def directory(self, home: Path) -> Path:
+        """Where it lies. Raises CoreUnavailable where the hub's model is not to be had."""
+        if self.path is not None:
+            return home / self.path
+        from guard.generation.hub import snapshot
+
+        assert self.hub is not None  # noqa: S101  # checked above
+        assert self.revision is not None  # noqa: S101
+        return snapshot(self.hub, self.revision, fetch=self.fetch)
 
 
 class _Upstream(UpstreamLimits):
@@ -127,7 +152,7 @@ def _loaded(core: Declared, home: Path) -> Core:
         from guard.generation.diffusers_core import DiffusersCore
 
         return DiffusersCore(
-            home / core.path,
+            core.directory(home),
             name=core.name,
             domain=core.domain,
             device=core.device,

@@ -28,8 +28,8 @@ class LoraFile(Frozen):
 
 
 class CheckpointCore(Frozen):
-    """A diffusers checkpoint: at ``path``, relative to the home, or ``hub`` ("owner/name") of a hub,
-    at the commit ``revision``, which is fetched only if ``fetch``. ``domain``: "closed" only where
+    """A diffusers checkpoint: at ``path``, relative to the home, or ``hub`` ("owner/name") at
+    the commit ``revision``, which is fetched only if ``fetch``. ``domain``: "closed" only where
     everything that it can draw is known, with its ``loras``. ``device``: "cpu", "cuda", ...; by
     default CUDA if any. ``dtype``: by default bfloat16, and full precision on a CPU."""
 

@@ -14,6 +14,7 @@ class WorkSettings(Frozen):
     ``jobs``: of them at once; 0 leaves them to other processes. ``queued_jobs``: of all processes
     together, before more are told to come back. ``keep``: how long the answer to a
     job or to an idempotency key can be had. ``grace``: how long a stop waits for what runs.
+    ``load_core``: the core's weights are loaded when a process starts, not with its first picture.
     """
 
     running: int = Field(default=8, gt=0, le=256)
@@ -24,3 +25,4 @@ class WorkSettings(Frozen):
     queued_jobs: int = Field(default=10_000, ge=0)
     keep: float = Field(default=86_400.0, gt=0)
     grace: float = Field(default=10.0, ge=0)
+    load_core: bool = True

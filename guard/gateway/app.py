@@ -28,6 +28,7 @@ from guard.gateway.errors import ERRORS, install_error_shape
 from guard.gateway.jobs import routes as jobs
 from guard.gateway.jobs.runner import working
 from guard.gateway.limits import RateLimiter
+from guard.gateway.loading import Loading
 from guard.gateway.seeing import Seeing
 from guard.gateway.verification import Detector
 from guard.pipeline import Pipeline
@@ -61,6 +62,7 @@ def create_app(
     app.state.feedback_limit = RateLimiter(page.FEEDBACK_PER_MINUTE)
     app.state.appeals = Appeals(home)
     app.state.readiness = health.Readiness()
+    app.state.loading = Loading(lambda: app.state.pipeline.core)
     app.state.metrics = metrics.Metrics()
     places = app.state.drawing.places
     app.state.metrics.watch(lambda: home.ledger, lambda: (places.waiting, places.running))

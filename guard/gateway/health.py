@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from guard.gateway.loading import Loading
 from guard.pipeline import Pipeline
 from guard.policy_watch import PolicyWatch
 from policies.errors import WardmarkError
@@ -87,7 +88,8 @@ async def readyz(request: Request) -> JSONResponse:
     state = request.app.state
     pipeline: Pipeline = state.pipeline
     readiness: Readiness = state.readiness
-    missing = await run_in_threadpool(readiness.missing, pipeline)
+    loading: Loading = state.loading
+    missing = await run_in_threadpool(readiness.missing, pipeline) | loading.missing()
     if missing:
         return JSONResponse({"status": "not ready", "missing": missing}, 503)
     told: dict[str, Any] = {"status": "ready", "policy": pipeline.policy.ref.model_dump()}

@@ -50,6 +50,10 @@ class BatchingCore(Core):
         """Of the core itself."""
         return self._core.info
 
+    def load(self) -> None:
+        """Of the core itself."""
+        self._core.load()
+
     def generate_batch(
         self,
         requests: Sequence[GenerationRequest],

@@ -183,6 +183,10 @@ class Core(Protocol):
         """Name, limits and digest; never loads the weights into memory."""
         ...
 
+    def load(self) -> None:
+        """Have the weights in memory, so that the first request does not wait for them; nothing
+        where they lie elsewhere. Raises CoreUnavailable."""
+
     def generate_batch(
         self,
         requests: Sequence[GenerationRequest],

@@ -87,6 +87,11 @@ class DiffusersCore(Core):
             **self._checkpoint.limits.model_dump() | self._own,
         )
 
+    def load(self) -> None:
+        """See `Core.load`."""
+        with self._own_turn(None):
+            pass
+
     def generate_batch(
         self,
         requests: Sequence[GenerationRequest],

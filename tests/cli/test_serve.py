@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from guard.cli import run
-from provenance.home import Home
+from provenance.home import SETTINGS_FILE, Home
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-c", "from guard.cli import main; main()")
@@ -26,6 +26,8 @@ PATIENCE = 120.0  # seconds, on a busy machine
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("serve") / "home"
     Home.create(path, provider="Test provider", version="0.0").ledger.close()
+    with (path / SETTINGS_FILE).open("a") as settings:
+        settings.write("[work]\nload_core = false\n")  # nothing is drawn here
     return path
 
 

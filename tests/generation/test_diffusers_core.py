@@ -44,6 +44,15 @@ def with_weights(source: Path, target: Path, part: str, ending: str, value: floa
     return DiffusersCore(target, device="cpu")
 
 
+def test_weights_are_loaded_when_asked_for_and_no_second_time(tiny_sd: Path) -> None:
+    core = DiffusersCore(tiny_sd, device="cpu")
+    assert core._loaded is None
+    core.load()
+    loaded = core._loaded
+    core.generate(request())
+    assert core._loaded is loaded is not None
+
+
 def test_the_same_seed_gives_the_same_bytes(tiny_core: DiffusersCore) -> None:
     first, second = (tiny_core.generate(request())[0] for _ in range(2))
     assert first.dtype == np.uint8
@@ -205,8 +214,10 @@ def test_weights_that_cannot_be_read_make_the_core_unavailable(
 ) -> None:
     broken = Path(shutil.copytree(tiny_sd, tmp_path / "broken"))
     (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(CoreUnavailable, match="cannot be loaded"):
-        DiffusersCore(broken, device="cpu").generate(request())
+    core = DiffusersCore(broken, device="cpu")
+    for use in (core.load, lambda: core.generate(request())):
+        with pytest.raises(CoreUnavailable, match="cannot be loaded"):
+            use()
 
 
 def with_memory_for(pictures: int, checkpoint: Path, error: Exception) -> DiffusersCore:

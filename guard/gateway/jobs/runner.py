@@ -27,6 +27,7 @@ from provenance.work import WorkSettings
 
 LOOK_SECONDS = 1.0  # between looks for jobs that another process left
 SWEEP_SECONDS = 60.0  # between looks for answers whose time is over
+LOADED_SECONDS = 0.1  # within which a core that loads nothing has said so
 log = logging.getLogger(__name__)
 
 
@@ -127,8 +128,13 @@ async def working(app: FastAPI) -> AsyncIterator[None]:
     runner = Runner(state.drawing, state.callers.admission, state.home.settings.work)
     with observing(Watcher(app.state.metrics)):  # of the tasks that are begun here
         runner.start()
+    if state.home.settings.work.load_core:
+        state.loading.start()
+        # A core whose weights lie elsewhere has nothing to load: that is known before anyone asks.
+        await asyncio.to_thread(state.loading.close, LOADED_SECONDS)
     try:
         yield
     finally:
         await runner.close()
+        await asyncio.to_thread(state.loading.close, state.home.settings.work.grace)
         await asyncio.to_thread(app.state.review.close)

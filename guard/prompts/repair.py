@@ -12,10 +12,9 @@ from itertools import chain, pairwise
 
 from guard.prompts.reading import Edit, Reading
 from guard.prompts.respell import LEET_MARKS, respelt, unleeted, unstretched
-from guard.prompts.segment import cut, is_inflected, known_share, word_score
+from guard.prompts.segment import LIKELY_WORDS, Cut, cut, is_inflected, known_share, word_score
 from guard.prompts.vocabulary import Vocabulary
 
-_LIKELY = -3.0  # mean log probability a letter from which letters are believed to be words
 _CLEARLY = -2.2  # and from which letters that stand apart from others are more than one word
 _MAX_TOKEN = 40  # characters; longer tokens are codes and addresses, not words
 _MIN_JOINED = 4  # letters of a word that is believed to have been cut in two
@@ -23,6 +22,7 @@ _MIN_GAIN = 8.0  # log odds from which two words are believed to be one that was
 _MIN_GLUED = 12  # letters from which a run that is no word may be several; shorter are compounds
 _SURELY_GLUED = 20  # letters of such a run from which all others of the text may be glued too
 _MIN_GLUED_TOO = 5
+_MIN_ALONE = 8  # letters of a text that is one run, or of a hashtag, for it to be several words
 _SHORTEST, _LONGER = 2.0, 4.1  # letters a word, where all is glued and where one word may be
 _MIN_PART = 3  # letters of each of two words that were glued
 _MOSTLY_WORDS = 0.5  # share of the letters in known words, for a slip to be one in English
@@ -34,6 +34,9 @@ _LEET_TOKEN = re.compile(rf"[a-z{re.escape(LEET_MARKS)}]+")
 _EDGES = ".!?*_-|+/\\"
 _WORDS_APART = re.compile(r"(?<![a-z'])([a-z]{1,12}) (?=([a-z]{1,12})(?![a-z]))")
 _LETTERS = re.compile(r"[a-z]+")
+_CHUNK = re.compile(r"\S+")
+_APOSTROPHES = ("'", "\u2019")
+_CLITICS = ("s", "t", "re", "ve", "ll", "m", "d")
 
 
 def repair(reading: Reading, vocabulary: Vocabulary) -> Reading:
@@ -71,7 +74,7 @@ def _spelled_out(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
         words = [word for each in found for word in each]
         score = sum(word_score(word, vocabulary) for word in words) / sum(map(len, words))
         whole = len(words) == 1 and vocabulary.knows(words[0])
-        if (whole or score > _LIKELY) and max(map(len, words)) > 2:
+        if (whole or score > LIKELY_WORDS) and max(map(len, words)) > 2:
             believed += chain.from_iterable(map(_joined, groups, found))
             certain += len(words)
         else:
@@ -166,16 +169,36 @@ def _respelt_tokens(reading: Reading, vocabulary: Vocabulary, *, in_leet: bool) 
             yield Edit(start, start + len(token), better)
 
 
-def _glued(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
-    runs = [match for match in _LETTERS.finditer(reading.text) if len(match[0]) >= _MIN_GLUED_TOO]
+def _glued(reading: Reading, vocabulary: Vocabulary) -> list[Edit]:
+    every = list(_LETTERS.finditer(reading.text))
     letters = sum(map(str.isalpha, reading.text))
-    sure = [m for m in runs if len(m[0]) >= min(_SURELY_GLUED, max(letters / 2, _MIN_GLUED))]
-    found = list(_cut_runs(sure, vocabulary, _SHORTEST))
-    if found:
-        found = list(_cut_runs(runs, vocabulary, _SHORTEST))
-    else:
-        found = list(_cut_runs((m for m in runs if len(m[0]) >= _MIN_GLUED), vocabulary, _LONGER))
-    yield from found
+    enough = min(_SURELY_GLUED, max(letters / 2, _MIN_GLUED))
+    sure: list[re.Match[str]] = []
+    tags: list[re.Match[str]] = []  # hashtags are glued whatever stands around them
+    for chunk in _CHUNK.finditer(reading.text):
+        # "he'slyingtoher": marks within part the letters, but no space does.
+        runs = _LETTERS.finditer(reading.text, chunk.start(), chunk.end())
+        within = [run for run in runs if len(run[0]) >= _MIN_GLUED_TOO]
+        unknown = sum(len(run[0]) for run in within if not vocabulary.knows(run[0]))
+        if unknown >= (_MIN_ALONE if unknown == letters else enough):
+            sure += within
+        elif unknown >= _MIN_ALONE and chunk[0][0] == "#":
+            tags += within
+    if any(_cut_runs(sure, vocabulary, _SHORTEST)):
+        return list(_cut_runs(every, vocabulary, _SHORTEST))
+    long = [run for run in every if len(run[0]) >= _MIN_GLUED]
+    found = {*_cut_runs(long, vocabulary, _LONGER), *_cut_runs(tags, vocabulary, _SHORTEST)}
+    return sorted(found)
+
+
+def _cut_clitic(run: str, vocabulary: Vocabulary) -> Cut:
+    """The cut of letters after an apostrophe, which begin with the end of a word: "'tbesad"."""
+    rests = [(each, run[len(each) :]) for each in _CLITICS if run.startswith(each)]
+    cuts = [(each, cut(rest, vocabulary)) for each, rest in rests if rest]
+    if not cuts:
+        return cut(run, vocabulary)
+    clitic, best = max(cuts, key=lambda pair: pair[1].score)
+    return Cut((clitic, *best.words), best.score)
 
 
 def _cut_runs(
@@ -184,9 +207,10 @@ def _cut_runs(
     for run in runs:
         if vocabulary.knows(run[0]) or is_inflected(run[0], vocabulary):
             continue
-        words, score = cut(run[0], vocabulary)
+        after = run.string[run.start() - 1 : run.start()] in _APOSTROPHES
+        words, score = _cut_clitic(run[0], vocabulary) if after else cut(run[0], vocabulary)
         compound = len(words) == 2 and min(map(len, words)) < _MIN_PART
-        if score <= _LIKELY or len(words) < 2 or compound:
+        if score <= LIKELY_WORDS or len(words) < 2 or compound:
             continue
         if len(run[0]) >= shortest * len(words):
             yield Edit(run.start(), run.end(), " ".join(words))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, combinations, islice, product
 
-from guard.prompts.segment import is_inflected
+from guard.prompts.segment import LIKELY_WORDS, cut, is_inflected
 from guard.prompts.vocabulary import Vocabulary
 
 _LEET = {
@@ -104,7 +104,10 @@ def respelt(
         return better
     if len(bare) <= _LONGEST and len(_REPEATED.findall(bare)) >= _STRETCHED:
         inflected = (word for word in others if is_inflected(word, vocabulary))
-        return next(inflected, _REPEATED.sub(r"\1", token))
+        found = next(inflected, None)
+        if found is None and cut(bare, vocabulary).score < LIKELY_WORDS:  # else they were glued
+            found = _REPEATED.sub(r"\1", token)
+        return found
     if _MASKED.fullmatch(token):
         gaps = (_ALPHABET if c in "*#" else c for c in token)
         return _likeliest(map("".join, product(*gaps)), vocabulary)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from guard.prompts.vocabulary import Vocabulary
 
+LIKELY_WORDS = -3.0  # mean log probability a letter from which letters are believed to be words
+
 _MAX_WORD = 20  # letters
 _UNKNOWN_WORD = -12.0  # log probability of a word not on record, and of each letter of it
 _UNKNOWN_LETTER = -2.3

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.prompts import MAX_CHARACTERS, load_assessor
+from guard.prompts import MAX_CHARACTERS, TrainedPromptAssessor, load_assessor
 from guard.prompts.readings import readings_of
 from guard.prompts.vocabulary import Vocabulary, word_hash
 
@@ -163,3 +163,26 @@ def test_the_shipped_vocabulary_knows_words_and_no_noise() -> None:
     rng = random.Random(7)
     noise = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=9)) for _ in range(2_000)]
     assert sum(map(vocabulary.knows, noise)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("iwanttokillallthepeoplehere", "i want to kill all the people here"),
+        ("hesaysshe'salonewithaknife", "says she's alone with a knife"),
+        ("shecan'tcounttoten", "can't count to ten"),
+        ("asunsetbythesea,twodogsontherocks,oilpainting", "two dogs on the rocks"),
+        ("#killthemall", "kill them all"),
+    ],
+)
+def test_words_that_were_glued_are_parted(
+    assessor: TrainedPromptAssessor, text: str, words: str
+) -> None:
+    deepest = readings_of(text, assessor.model.vocabulary)[-1].text
+    assert words in deepest
+
+
+@pytest.mark.parametrize("text", ["potato", "hammock", "#sunset", "rutkowski", "photorealistic"])
+def test_one_word_is_not_parted(assessor: TrainedPromptAssessor, text: str) -> None:
+    found = readings_of(text, assessor.model.vocabulary)
+    assert all(" " not in each.text for each in found)

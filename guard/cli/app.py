@@ -20,11 +20,13 @@ from guard.cli import (
     impact,
     init,
     keys,
+    known_content,
     ledger,
     mark,
     mark_keys,
     policy,
     retention,
+    review,
     sequence,
     serve,
     sign,
@@ -77,8 +79,10 @@ ledger.app.command("sequence")(sequence.sequence)
 app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(appeals.app, name="appeals")
 app.add_typer(keys.app, name="keys")
+app.add_typer(known_content.app, name="known-content")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(mark_keys.app, name="mark-keys")
 app.add_typer(subject_keys.app, name="subject-keys")
 app.add_typer(policy.app, name="policy")
+app.add_typer(review.app, name="review")

@@ -3,6 +3,7 @@
 from guard.images.assessor import PictureAssessor, load_assessor
 from guard.images.known import pixels_sha256
 from guard.images.known_list import KnownContentList, export_list, load_list, parse_list
+from guard.images.list_making import list_of, merged
 from guard.images.memorised import training_data_of
 from guard.images.panel import Panel
 
@@ -11,8 +12,10 @@ __all__ = [
     "Panel",
     "PictureAssessor",
     "export_list",
+    "list_of",
     "load_assessor",
     "load_list",
+    "merged",
     "parse_list",
     "pixels_sha256",
     "training_data_of",

@@ -19,6 +19,7 @@ from guard.errors import AlreadyRuled, InvalidRequest
 from guard.pipeline import Pipeline, Released, deliver
 from guard.pipeline.entry_ids import ruling_id
 from guard.pipeline.held import Held, Ruling
+from guard.review.labels import RuledPictures
 from guard.review.shelf import File, SealedShelf, Waiting
 from policies.decision import Decision, Frozen
 from policies.errors import Refused, WardmarkError
@@ -62,6 +63,7 @@ class Review:
         self._home = home
         self._pipeline = pipeline
         self._shelf = SealedShelf(home)
+        self._labels = RuledPictures(home) if home.settings.review.label else None
 
     def queue(self, limit: int = QUEUE) -> tuple[Waiting, ...]:
         """What waits for a ruling, oldest first. Raises LedgerUnavailable."""
@@ -100,6 +102,8 @@ class Review:
         self._shelf.take(decision_id, picture)
         try:
             entry = self._record(held, verdict, by, words)
+            if self._labels is not None:
+                self._labels.keep(held, refused=verdict is Verdict.REFUSE)
             if verdict is Verdict.REFUSE:
                 self._shelf.drop(decision_id, picture)
                 return ()
@@ -120,6 +124,8 @@ class Review:
     def close(self) -> None:
         """Give the connections back."""
         self._shelf.close()
+        if self._labels is not None:
+            self._labels.close()
 
     def _released(self, held: Held, ruling: Ruling) -> tuple[File, ...]:
         pipeline = self._pipeline()

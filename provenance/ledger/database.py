@@ -16,7 +16,7 @@ from sqlalchemy import event as hooks
 
 from provenance.errors import EventInvalid, LedgerCorrupt, LedgerUnavailable
 
-REVISION = "0008"  # of the schema that this code was written for; a test compares with migrations
+REVISION = "0009"  # of the schema that this code was written for; a test compares with migrations
 BUSY_SECONDS = 30.0  # how long a writer waits for another one before it gives up
 APPEND_LOCK = 0x57_41_52_44  # "WARD": the advisory lock of PostgreSQL that makes appends take turns
 ROWS_TOGETHER = 100  # in one statement of SQLite, which takes 32,766 values; the gain ends there

@@ -117,7 +117,10 @@ def _assessors(home: Home | None) -> tuple[PromptAssessor, ImageAssessor]:
     prompt_assessor = load_prompt_assessor(home)
     lists = [images.load_list(path) for path in (home.known_content if home else ())]
     audited = images.training_data_of(home.settings.training_data, home.path) if home else []
-    signals = images.load_assessor(prompt_assessor, lists=lists, audited=audited)
+    withdrawn = images.Withdrawals(home.ledger) if home and audited else ()
+    signals = images.load_assessor(
+        prompt_assessor, lists=lists, audited=audited, withdrawn=withdrawn
+    )
     guards = load_image_guards(home)
     if home is None or not guards:
         return prompt_assessor, signals

@@ -1,7 +1,7 @@
 """The picture assessor that works offline: known content, codes, and text in the picture."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -84,15 +84,17 @@ def load_assessor(
     *,
     lists: Sequence[KnownContentList] = (),
     audited: Sequence[Audited] = (),
+    withdrawn: Container[str] = (),
 ) -> PictureAssessor:
     """The assessor with all parts that need no weights of the operator's.
 
-    ``lists`` are searched in their order. ``audited``: what the core learnt from. Raises
-    WeightsInvalid where the text models are not installed; they are loaded with the first picture.
+    ``lists`` are searched in their order. ``audited``: what the core learnt from; ``withdrawn``:
+    the pseudonyms of those who took their consent back since. Raises WeightsInvalid where the text
+    models are not installed; they are loaded with the first picture.
     """
     parts: list[Part] = [KnownContent(lists)]
     if audited:
-        parts.append(Memorised(audited))
+        parts.append(Memorised(audited, withdrawn))
     return PictureAssessor((*parts, Codes(), WrittenText(TextReader())), prompt_assessor)
 
 

@@ -25,15 +25,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     made = Home.create(folder / "home", provider="Test provider", version="0")
     pictures = folder / "pictures"
     pictures.mkdir()
-    rows = ["file,consent_state,licence"]
+    rows = ["file,consent_state,licence,subject_id"]
     for name, pixels in LEARNT.items():
         (pictures / f"{name}.png").write_bytes(encode(pixels))
         state = "withdrawn" if name == "b" else "declared"
-        rows.append(f"{name}.png,{state},CC-BY-NC-4.0")
+        rows.append(f"{name}.png,{state},CC-BY-NC-4.0,subject-{name}")
     (folder / "rows.csv").write_text("\n".join(rows) + "\n")
     audit(
         str(pictures), name="harbour", annotations=str(folder / "rows.csv"),
-        out=made.path / "harbour",
+        out=made.path / "harbour", secret=made.commitment_key,
     )  # fmt: skip
     with (made.path / "wardmark.toml").open("a") as settings:
         settings.write('\n[[training_data]]\nname = "harbour"\nsamples = "harbour/samples"\n')
@@ -64,6 +64,18 @@ def test_the_default_policy_holds_a_repeated_sample_and_names_the_reason(home: H
     assert found.decision is Action.REVIEW
     (reason,) = (reason for reason in found.reasons if reason.rule == "memorised")
     assert reason.because[0].field == "memorised.match"
+
+
+def test_a_consent_that_is_withdrawn_after_the_audit_counts_at_once(home: Home) -> None:
+    assessor = load_image_assessor(home)
+    before, other = assessor.assess([LEARNT["a"], LEARNT["c"]])
+    assert {seen.fields["memorised.consent"] for seen in (before, other)} == {"declared"}
+    home.subjects.withdraw("subject-a")
+    now, other = assessor.assess([LEARNT["a"], LEARNT["c"]])
+    assert now.fields["memorised.consent"] == "withdrawn"
+    assert other.fields["memorised.consent"] == "declared"
+    (again,) = load_image_assessor(home).assess([LEARNT["a"]])
+    assert again.fields["memorised.consent"] == "withdrawn"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Checklists: exact identifiers, honest statuses, and a next step for every gap."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -51,7 +52,12 @@ IDENTIFIERS = {
     "nist-privacy-framework": r"(ID|GV|CT|CM|PR)\.[A-Z]{2}-P\d+",
     "nist-sp-800-218a": r"(PO|PS|PW)\.\d\.\d",
 }
-WHOLE = {"iso-42001": 38, "nist-ai-rmf": 72, "nist-privacy-framework": 100}
+WHOLE = {
+    "iso-42001": 38,
+    "nist-ai-600-1": 212,
+    "nist-ai-rmf": 72,
+    "nist-privacy-framework": 100,
+}
 NEVER_SHOWN_WHERE_ALL_IS_WELL = {"key-changes"}  # a key that was never replaced is no fault
 CONTROLS = [(f, c) for f in load_frameworks() for c in f.controls]
 AUTOMATIC = [(f, c) for f, c in CONTROLS if c.mode is Mode.AUTOMATIC]
@@ -196,8 +202,21 @@ def test_every_framework_is_known_and_its_identifiers_have_their_form() -> None:
         assert "own words" in framework.source
 
 
+def test_the_actions_of_the_generative_profile_are_numbered_without_a_gap() -> None:
+    """As NIST AI 600-1 prints them: 58, 39, 72 and 43 actions, from 001 on in each subcategory."""
+    numbers: dict[str, list[int]] = {}
+    functions: Counter[str] = Counter()
+    for control in load_framework("nist-ai-600-1").controls:
+        subcategory, _, number = control.id.rpartition("-")
+        numbers.setdefault(subcategory, []).append(int(number))
+        functions[control.id[:2]] += 1
+    assert all(held == [*range(1, len(held) + 1)] for held in numbers.values())
+    assert functions == {"GV": 58, "MP": 39, "MS": 72, "MG": 43}
+    assert len(numbers) == 49
+
+
 def test_there_are_enough_items_and_each_names_evidence_that_exists() -> None:
-    assert len(CONTROLS) >= 300
+    assert len(CONTROLS) >= 450
     assert len(AUTOMATIC) >= 150
     assert {name for _, control in CONTROLS for name in control.evidence} == set(EVIDENCE)
     assert not ROWS.keys() & EVENTS.keys()

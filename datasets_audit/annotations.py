@@ -8,7 +8,7 @@ docs/audit.md lists the columns. The table lives in DuckDB on disk, so 10^7 rows
 
 import csv
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
@@ -51,6 +51,29 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 class _Mistake(NamedTuple):
     row: int
     said: str
+
+
+class _Mistakes:
+    """What is wrong with a file: how much of it, and the first of each kind by row."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.named: list[_Mistake] = []
+
+    def add(self, count: int, first: Iterable[tuple[int, str]]) -> None:
+        """``count`` mistakes of one kind, the ``first`` of which are named."""
+        self.count += count
+        self.named += [_Mistake(*one) for one in first]
+
+    def refuse(self, path: Path, advice: str = "Correct them.") -> None:
+        """Raises AnnotationsInvalid if there are any."""
+        if not self.count:
+            return
+        named = sorted(self.named)[:MAX_ROWS_NAMED]
+        said = "; ".join(f"row {row}: {what}" for row, what in named)
+        more = self.count - len(named)
+        rest = f"; and {more:,} more" if more > 0 else ""
+        raise AnnotationsInvalid(f"{path.name}: {said}{rest}. {advice}")
 
 
 class Annotations:
@@ -103,6 +126,17 @@ class Annotations:
         while rows := cursor.fetchmany(10_000):
             for row, key in rows:
                 yield Finding("annotation_without_picture", key, row)
+
+    def source_urls(self) -> Iterator[str]:
+        """Every address that a row names as its source."""
+        columns = self._connection.execute("DESCRIBE annotations").fetchall()
+        if "source_url" not in {column[0] for column in columns}:
+            return
+        cursor = self._connection.execute(
+            "SELECT DISTINCT source_url FROM annotations WHERE source_url IS NOT NULL"
+        )
+        while rows := cursor.fetchmany(10_000):
+            yield from (url for (url,) in rows)
 
     def _declaration(self, row: dict[str, Any]) -> Declaration:
         attributes = {n: v for n in self.attributes if (v := row[ATTRIBUTE_PREFIX + n])}
@@ -169,11 +203,10 @@ def _read(connection: "DuckDBPyConnection", path: Path) -> None:
             "escape = '\"', comment = '', skip = 0, store_rejects = true)",
             [str(path)],
         )
-        rejected = connection.execute(
-            "SELECT line, any_value(error_message) FROM reject_errors GROUP BY line ORDER BY line"
-        ).fetchall()
-        if rejected:
-            _refuse(path, [_Mistake(line, message) for line, message in rejected])
+        mistakes = _Mistakes()
+        rejected = "(SELECT line, any_value(error_message) FROM reject_errors GROUP BY line)"
+        mistakes.add(*_first(connection, rejected))
+        mistakes.refuse(path)
     elif suffix in (".jsonl", ".ndjson"):
         _check_encoding(path)
         connection.execute(
@@ -195,7 +228,7 @@ def _read(connection: "DuckDBPyConnection", path: Path) -> None:
 
 def _check_encoding(path: Path) -> None:
     """Text must be UTF-8 throughout; a file joined from several encodings names its lines."""
-    mistakes = []
+    mistakes = _Mistakes()
     with path.open("rb") as file:
         if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             raise AnnotationsInvalid(f"{path.name} is UTF-16. Save it as UTF-8.")
@@ -204,9 +237,9 @@ def _check_encoding(path: Path) -> None:
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
-                mistakes.append(_Mistake(number, f"byte {error.start + 1} is not UTF-8"))
-    if mistakes:
-        _refuse(path, mistakes, "Save the whole file as UTF-8.")
+                said = (number, f"byte {error.start + 1} is not UTF-8")
+                mistakes.add(1, [said] if mistakes.count < MAX_ROWS_NAMED else [])
+    mistakes.refuse(path, "Save the whole file as UTF-8.")
 
 
 def _check_header(path: Path, delimiter: str) -> None:
@@ -285,24 +318,25 @@ def _date(name: str) -> str:
 def _check(
     connection: "DuckDBPyConnection", path: Path, columns: dict[str, str], attributes: Sequence[str]
 ) -> None:
-    def bad(where: str, said: str) -> list[_Mistake]:
-        rows = connection.execute(f"SELECT row, {said} FROM text WHERE {where} ORDER BY row")
-        return [_Mistake(row, text) for row, text in rows.fetchall()]
+    mistakes = _Mistakes()
 
-    mistakes = bad("key IS NULL", "'the key is empty'")
+    def bad(where: str, said: str) -> None:
+        mistakes.add(*_first(connection, f"(SELECT row, {said} FROM text WHERE {where})"))
+
+    bad("key IS NULL", "'the key is empty'")
     if "consent_state" in columns:
         states = ", ".join(f"'{state}'" for state in ConsentState)
-        mistakes += bad(
+        bad(
             f"lower(consent_state) NOT IN ({states})",
             f"format('consent_state {{}} is none of {', '.join(ConsentState)}', consent_state)",
         )
     for name in (one for one in DATES if one in columns):
-        mistakes += bad(
+        bad(
             f"{name} IS NOT NULL AND {_date(name)} IS NULL",
             f"format('{name} {{}} is not a date (write 2031-12-31)', {name})",
         )
     for name in (one for one in DIGESTS if one in columns):
-        mistakes += bad(
+        bad(
             f"NOT regexp_full_match(lower({name}), '[0-9a-f]{{64}}')",
             f"format('{name} {{}} is not 64 hex digits', {name})",
         )
@@ -310,21 +344,20 @@ def _check(
     for name in attributes:
         column = _quoted(ORIGIN_PREFIX + name)
         if ORIGIN_PREFIX + name in columns:
-            mistakes += bad(
+            bad(
                 f"lower({column}) NOT IN ({origins})",
                 f"format('{ORIGIN_PREFIX}{name} {{}} is none of {', '.join(AttributeOrigin)}', "
                 f"{column})",
             )
     connection.execute("DROP TABLE raw; DROP TABLE text")
-    if mistakes:
-        _refuse(path, sorted(mistakes))
+    mistakes.refuse(path)
 
 
-def _refuse(path: Path, mistakes: Sequence[_Mistake], advice: str = "Correct them.") -> None:
-    named = "; ".join(f"row {row}: {said}" for row, said in mistakes[:MAX_ROWS_NAMED])
-    more = len(mistakes) - MAX_ROWS_NAMED
-    rest = f"; and {more:,} more" if more > 0 else ""
-    raise AnnotationsInvalid(f"{path.name}: {named}{rest}. {advice}")
+def _first(connection: "DuckDBPyConnection", rows: str) -> tuple[int, list[tuple[int, str]]]:
+    """How many ``rows`` there are, and the first of them by number."""
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    few = f"SELECT * FROM {rows} ORDER BY 1 LIMIT {MAX_ROWS_NAMED}"
+    return count, connection.execute(few).fetchall() if count else []
 
 
 def _quoted(name: str) -> str:

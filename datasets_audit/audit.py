@@ -79,6 +79,7 @@ Progress = Callable[[str, int, int], None]
 
 SECRET_BYTES: Final = 32
 WORTH_A_POOL: Final = 256  # pictures; for fewer, starting processes takes longer than the pass
+ATTRIBUTED_AT_ONCE: Final = 10_000  # rows; bounds memory
 FINDINGS_OF_THE_SET: Final = "findings/set.parquet"
 TOOLS: Final = ("wardmark", "duckdb", "license-expression", "opencv-python", "pdqhash", "pyarrow",
                 "simplejpeg")  # fmt: skip
@@ -196,7 +197,7 @@ def _measure(
     findings = chain(
         (Finding("file_not_taken", stray.key, detail=stray.why) for stray in source.strays()),
         find_copies(connection, folder),
-        poison_findings(connection),
+        poison_findings(connection, folder),
         feature_findings(connection, features) if features else (),
         _of_annotations(annotations, folder) if annotations else (),
         balance_findings(balance),
@@ -205,7 +206,7 @@ def _measure(
     figures = _figures(
         connection, [b.attributes for b in (*balance.intersections, *balance.attributes)]
     )
-    _write_attribution(connection, folder)
+    write_attribution(connection, folder)
     groups = finding_groups(connection)
     values = {figure.id: figure.value for figure in figures}
     audited = Audited(
@@ -242,6 +243,7 @@ def _measure(
         checklist=tuple(assess(answered_by_audits(load_frameworks()), of_audit(audited))),
         files=_digests(folder),
         tools={tool: version(tool) for tool in TOOLS},
+        rights=terms.rights.files,
     )
 
 
@@ -257,15 +259,17 @@ def _figures(connection: "DuckDBPyConnection", tables: Sequence[tuple[str, ...]]
     return ask(connection, questions)
 
 
-def _write_attribution(connection: "DuckDBPyConnection", folder: Path) -> None:
+def write_attribution(connection: "DuckDBPyConnection", folder: Path) -> None:
     """Whom to name, and under which licence: the list that attribution licences ask for."""
     import pyarrow.csv
 
-    table = connection.sql(
+    rows = connection.sql(
         "SELECT key, creator, coalesce(licence_expression, licence) AS licence, source_url "
         f"FROM {SAMPLES} WHERE attribution ORDER BY key"
-    ).to_arrow_table()
-    pyarrow.csv.write_csv(table, folder / "attribution.csv")
+    ).to_arrow_reader(ATTRIBUTED_AT_ONCE)
+    with pyarrow.csv.CSVWriter(folder / "attribution.csv", rows.schema) as file:
+        for batch in rows:
+            file.write_batch(batch)
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -6,23 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from datasets_audit.duplicates import HASH_BYTES, groups, near_pairs
-from datasets_audit.figures import DUPLICATES, SAMPLES
+from datasets_audit.alike import alike
+from datasets_audit.duplicates import MAX_BUCKET, PDQ_WORDS
+from datasets_audit.figures import DUPLICATES, SAMPLES, quoted
 from datasets_audit.findings import Finding
-from provenance.fingerprint import MIN_QUALITY
+from provenance.fingerprint import MATCH_DISTANCE, MIN_QUALITY
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
+LISTED: Final = 20  # copies that one finding names
 FETCHED: Final = 10_000  # rows at once: of a data set of copies there is a finding for each picture
 
 
 def find_copies(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Finding]:
     """Findings on copies. Writes ``duplicates.parquet``: sha256, and in ``near`` its group."""
-    _write_near(connection, folder / DUPLICATES.strip("'"))
+    _write_near(connection, folder)
     yield from _findings(
         connection,
         "duplicate_exact",
@@ -43,10 +42,14 @@ def find_copies(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Find
     yield from _findings(
         connection,
         "split_leak",
+        # The keys are gathered of those alone that leak: of all they would fill the memory.
         "WITH one AS (SELECT key, split, coalesce(near, sha256) AS same "
-        f"FROM {SAMPLES} LEFT JOIN {DUPLICATES} USING (sha256) WHERE problem IS NULL) "
-        "SELECT min(key), string_agg(key || ' (' || split || ')', ', ' ORDER BY key) FROM one "
-        "WHERE split IS NOT NULL GROUP BY same HAVING count(DISTINCT split) > 1 ORDER BY 1",
+        f"FROM {SAMPLES} LEFT JOIN {DUPLICATES} USING (sha256) "
+        "WHERE problem IS NULL AND split IS NOT NULL), "
+        "leaking AS (SELECT same FROM one GROUP BY same HAVING min(split) <> max(split)) "
+        f"SELECT min(key), array_to_string(min(key || ' (' || split || ')', {LISTED}), ', ') "
+        f"|| CASE WHEN count(*) > {LISTED} THEN ' and ' || count(*) - {LISTED} || ' more' "
+        "ELSE '' END FROM one WHERE same IN (FROM leaking) GROUP BY same ORDER BY 1",
     )
     yield from _findings(
         connection,
@@ -62,27 +65,18 @@ def _findings(connection: "DuckDBPyConnection", code: str, query: str) -> Iterat
         yield from (Finding(code, key, detail=detail) for key, detail in rows)
 
 
-def _write_near(connection: "DuckDBPyConnection", path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = connection.sql(
-        f"SELECT sha256, min(pdq) AS pdq FROM {SAMPLES} "
+def _write_near(connection: "DuckDBPyConnection", folder: Path) -> None:
+    hashes = (
+        f"SELECT sha256, unhex(min(pdq)) AS hash FROM {SAMPLES} "
         f"WHERE pdq_quality >= {MIN_QUALITY} GROUP BY sha256 ORDER BY sha256"
-    ).to_arrow_table()
-    # A list of a million Python strings would take more memory than all the rest.
-    chunks = [bytes.fromhex(_text(chunk)) for chunk in rows["pdq"].chunks]
-    hashes = np.frombuffer(b"".join(chunks), dtype=np.uint8).reshape(-1, HASH_BYTES)
-    pairs = near_pairs(hashes)
-    group = groups(len(hashes), pairs)
-    alike = np.flatnonzero(np.bincount(group, minlength=len(hashes))[group] > 1)
-    digests = rows["sha256"]
-    table = pa.table({"sha256": digests.take(alike), "near": digests.take(group[alike])})
-    pq.write_table(table, path, compression="zstd")
-
-
-def _text(chunk: "pa.StringArray") -> str:
-    """All strings of an Arrow array without a null, one after the other."""
-    offsets, data = chunk.buffers()[1:3]
-    places = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-    return memoryview(data)[places[0] : places[-1]].tobytes().decode("ascii") if data else ""
+    )
+    with alike(
+        connection, hashes, folder,
+        max_distance=MATCH_DISTANCE, words=PDQ_WORDS, max_bucket=MAX_BUCKET,
+    ) as found:  # fmt: skip
+        connection.execute(
+            "COPY (SELECT one.sha256, leader.sha256 AS near "
+            f"FROM {found.groups} AS one JOIN {found.rows} AS leader ON leader.nth = one.first "
+            f"ORDER BY one.sha256) TO {quoted(folder / DUPLICATES[1:-1])} "
+            "(FORMAT parquet, COMPRESSION zstd)"
+        )

@@ -6,7 +6,7 @@ model, such as CLIP's); no model is run here. All of it points at pictures to lo
 nothing. Pure but for reading the file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -67,11 +67,8 @@ def load_features(path: Path) -> Features:
 
 def feature_findings(connection: "DuckDBPyConnection", features: Features) -> Iterator[Finding]:
     """Findings on the pictures of an audit that have features, in the order of the file."""
-    rows = connection.execute(f"SELECT key, label FROM {SAMPLES}").fetchall()  # noqa: S608 - ours
-    labels: Mapping[str, str | None] = dict(rows)
-    there = [at for at, key in enumerate(features.keys) if key in labels]
+    there, given = _labels(connection, features.keys)
     keys = [features.keys[at] for at in there]
-    given = [labels[key] for key in keys]
     vectors = features.pictures[there]
     for at in np.flatnonzero(spectral_outliers(vectors, given)):
         group = f"among pictures labelled {given[at]}" if given[at] else "among all pictures"
@@ -86,6 +83,21 @@ def feature_findings(connection: "DuckDBPyConnection", features: Features) -> It
         if label is not None:
             detail = f"{given[place]}, neighbours say {label}"
             yield Finding("label_doubtful", keys[place], detail=detail)
+
+
+def _labels(
+    connection: "DuckDBPyConnection", keys: Sequence[str]
+) -> tuple[list[int], list[str | None]]:
+    """The places of those ``keys`` that are in the audit, and the label of each."""
+    import pyarrow as pa
+
+    connection.register("featured", pa.table({"nth": range(len(keys)), "key": keys}))
+    rows = connection.execute(
+        f"SELECT nth, max(label) FROM featured JOIN {SAMPLES} USING (key) "  # noqa: S608 - ours
+        "GROUP BY nth ORDER BY nth"
+    ).fetchall()
+    connection.unregister("featured")
+    return [nth for nth, _ in rows], [label for _, label in rows]
 
 
 def spectral_outliers(vectors: Vectors, labels: Sequence[str | None]) -> NDArray[np.bool_]:
@@ -172,17 +184,25 @@ def _unit(vectors: Vectors) -> Vectors:
 
 
 def _vectors(path: Path, name: str, column: Any) -> Vectors:
-    rows = column.to_pylist()
-    lengths = {len(row) if isinstance(row, list) else -1 for row in rows}
-    if len(lengths) != 1 or min(lengths) < 1:
-        bad = next((n for n, row in enumerate(rows, 1)
-                    if not isinstance(row, list) or len(row) != len(rows[0] or ())), 1)  # fmt: skip
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = column.combine_chunks()
+    kind = whole.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)
+            or pa.types.is_fixed_size_list(kind)):  # fmt: skip
+        raise FeaturesInvalid(f"{path.name}: {name} holds {kind}, not lists of numbers.")
+    lengths = pc.fill_null(pc.list_value_length(whole), -1).to_numpy(zero_copy_only=False)
+    if not len(lengths) or lengths[0] < 1 or (lengths != lengths[0]).any():
+        bad = 1 + int(np.argmax((lengths != lengths[0]) | (lengths < 1))) if len(lengths) else 1
         raise FeaturesInvalid(f"{path.name}: {name} of row {bad} is not as long as the others.")
     try:
-        vectors = np.array(rows, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        numbers = pc.cast(pc.list_flatten(whole), pa.float32(), safe=False)
+    except pa.ArrowException as error:
         raise FeaturesInvalid(f"{path.name}: {name} holds what is no number: {error}.") from error
+    # A number that is not there becomes NaN, and is refused with its row.
+    vectors = numbers.to_numpy(zero_copy_only=False).reshape(len(lengths), int(lengths[0]))
     if not np.isfinite(vectors).all():
         row_number = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0]) + 1
         raise FeaturesInvalid(f"{path.name}: {name} of row {row_number} is not finite.")
-    return vectors
+    return np.asarray(vectors, dtype=np.float32)

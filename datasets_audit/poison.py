@@ -6,13 +6,11 @@ A sign is no proof: a logo is a shared patch too. So these are findings to look 
 
 # ruff: noqa: S608 - built of our own names and of constants
 
-from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from datasets_audit.duplicates import groups
+from datasets_audit.alike import alike
 from datasets_audit.figures import DUPLICATES, SAMPLES
 from datasets_audit.findings import Finding
 
@@ -23,7 +21,8 @@ CAPTION_LENGTH: Final = 16  # characters; shorter ones ("a dog") are repeated ho
 CAPTION_PICTURES: Final = 10  # distinct pictures under one caption
 PATCH_PICTURES: Final = 5  # distinct pictures that share a corner
 PATCH_BITS: Final = 4  # of 64 that may differ: what a JPEG at quality 75 does to a patch
-BANDS: Final = 4  # of 16 bits; two hashes up to 3 bits apart are equal in one of them for certain
+MAX_BUCKET: Final = 64  # corners; a band of bits that more share is a plain gradient
+FETCHED: Final = 10_000  # rows at once; bounds memory
 
 _DISTINCT: Final = (
     f"SELECT min(key) AS key, coalesce(near, sha256) AS same, {{}} FROM {SAMPLES} "
@@ -31,58 +30,41 @@ _DISTINCT: Final = (
 )
 
 
-def poison_findings(connection: "DuckDBPyConnection") -> Iterator[Finding]:
-    """Findings on captions and corners that distinct pictures share."""
+def poison_findings(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Finding]:
+    """Findings on captions and corners that distinct pictures share. ``folder``: of the audit."""
     long = f"length(caption) >= {CAPTION_LENGTH}"
     distinct = _DISTINCT.format("lower(trim(caption)) AS said", long)
     rows = connection.execute(
         f"WITH one AS ({distinct}) SELECT min(key), count(*) FROM one GROUP BY said "
         f"HAVING count(*) >= {CAPTION_PICTURES} ORDER BY count(*) DESC, 1"
-    ).fetchall()
-    for key, count in rows:
-        yield Finding("caption_repeated", key, detail=f"the caption of {count:,} distinct pictures")
-    yield from _patches(connection)
+    )
+    while some := rows.fetchmany(FETCHED):
+        for key, count in some:
+            said = f"the caption of {count:,} distinct pictures"
+            yield Finding("caption_repeated", key, detail=said)
+    yield from _patches(connection, folder)
 
 
-def _patches(connection: "DuckDBPyConnection") -> Iterator[Finding]:
-    rows = connection.execute(
-        f"WITH one AS ({_DISTINCT.format('corners', 'corners IS NOT NULL')}) "
-        "SELECT same, min(key), min(corners) FROM one GROUP BY same ORDER BY 2"
-    ).fetchall()
-    corners: list[tuple[int, str, int]] = [
-        (int(corner, 16), key, place)
-        for _, key, listed in rows
-        for place, corner in enumerate(listed.split(" "))
-        if corner != "-"
-    ]
-    hashes = np.array([bits for bits, _, _ in corners], dtype=np.uint64)
-    for members in _alike(hashes):
-        keys = sorted({corners[at][1] for at in members})
-        if len(keys) >= PATCH_PICTURES:
-            places = sorted({PLACES[corners[at][2]] for at in members})
-            detail = f"in {len(keys):,} distinct pictures, {' and '.join(places)}"
-            yield Finding("trigger_patch", keys[0], detail=f"{detail}: {', '.join(keys[:5])}")
+def _patches(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Finding]:
+    corners = (
+        f"WITH one AS ({_DISTINCT.format('min(corners) AS corners', 'corners IS NOT NULL')}), "
+        "each AS (SELECT key, unnest(string_split(corners, ' ')) AS corner, "
+        "unnest([1, 2, 3, 4]) AS place FROM one) "
+        "SELECT key, place, unhex(corner) AS hash FROM each WHERE corner <> '-' ORDER BY key, place"
+    )
+    with alike(
+        connection, corners, folder, max_distance=PATCH_BITS, words=1, max_bucket=MAX_BUCKET
+    ) as found:
+        rows = connection.execute(
+            "SELECT count(DISTINCT key), min(DISTINCT key, 5), list_sort(list(DISTINCT place)) "
+            f"FROM {found.groups} GROUP BY first "
+            f"HAVING count(DISTINCT key) >= {PATCH_PICTURES} ORDER BY first"
+        )
+        while some := rows.fetchmany(FETCHED):
+            for pictures, keys, places in some:
+                where = " and ".join(PLACES[place - 1] for place in places)
+                said = f"in {pictures:,} distinct pictures, {where}: {', '.join(keys)}"
+                yield Finding("trigger_patch", keys[0], detail=said)
 
 
 PLACES: Final = ("top left", "top right", "bottom left", "bottom right")
-
-
-def _alike(hashes: np.ndarray) -> Iterator[list[int]]:
-    """Indices of hashes that chains of at most PATCH_BITS lead to, groups of two and more."""
-    bands = hashes.reshape(-1, 1).view(np.uint16)
-    pairs = [np.empty((0, 2), dtype=np.int64)]
-    for band in range(BANDS if len(hashes) else 0):
-        order = np.argsort(bands[:, band], kind="stable")
-        values = bands[order, band]
-        for shift in range(1, 64):  # a band that more share is a plain gradient
-            equal = np.flatnonzero(values[shift:] == values[:-shift])
-            if not len(equal):
-                break
-            left, right = order[equal], order[equal + shift]
-            near = np.bitwise_count(hashes[left] ^ hashes[right]) <= PATCH_BITS
-            pairs.append(np.sort(np.stack([left[near], right[near]], axis=1), axis=1))
-    group = groups(len(hashes), np.concatenate(pairs))
-    members: dict[int, list[int]] = defaultdict(list)
-    for at, first in enumerate(group.tolist()):
-        members[first].append(at)
-    yield from (held for held in members.values() if len(held) > 1)

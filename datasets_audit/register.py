@@ -6,13 +6,13 @@ audit was written, and whoever looks for it holds the report that lies there aga
 
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from datasets_audit.errors import SourceInvalid
-from datasets_audit.figures import load_report
+from datasets_audit.figures import REPORT, load_report
 from datasets_audit.recording import VERSION_KIND, report_digest
 from datasets_audit.report import AuditReport
 from policies.decision import Frozen
@@ -23,12 +23,16 @@ FOLDER = "audits"
 
 
 class Place(Frozen):
-    """Where the audit of a version was written. ``report``: the digest of its report."""
+    """Where the audit of a version was written. ``report``: the digest of its report.
+
+    ``file``: SHA-256 (hex) of ``report.json`` as it was written; None in homes of earlier versions.
+    """
 
     name: str
     root: str
     report: str
     folder: str
+    file: str | None = None
 
 
 def remember(home: Path, report: AuditReport, folder: Path) -> None:
@@ -38,6 +42,7 @@ def remember(home: Path, report: AuditReport, folder: Path) -> None:
         root=report.root,
         report=report_digest(report),
         folder=str(folder.resolve()),
+        file=_digest(folder),
     )
     path = home / FOLDER / f"{report.root}.json"
     beside = path.with_suffix(f".{os.getpid()}.new")
@@ -57,14 +62,28 @@ def memory_of(home: Path, name: str) -> Path:
 
 
 def folder_of(home: Path, root: str) -> Path | None:
-    """The folder of the audit of the version ``root``, if its report still lies there."""
+    """The folder of the audit of the version ``root``, if its report still lies there.
+
+    The report is hashed and not read: of a large data set it has megabytes.
+    """
     try:
         place = Place.model_validate_json((home / FOLDER / f"{root}.json").read_bytes())
-        report = load_report(Path(place.folder))
+        folder = Path(place.folder)
+        if place.file is not None:
+            return folder if place.root == root and _digest(folder) == place.file else None
+        report = load_report(folder)
     except (OSError, ValidationError, SourceInvalid):
         return None
-    same = report.root == root and report_digest(report) == place.report
-    return Path(place.folder) if same else None
+    return folder if report.root == root and report_digest(report) == place.report else None
+
+
+def _digest(folder: Path) -> str | None:
+    """Of the report in ``folder``, None if there is none."""
+    try:
+        with (folder / REPORT).open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def folders_of(home: Path, ledger: Ledger) -> list[Path]:

@@ -104,6 +104,18 @@ class HostCount(Frozen):
     share: float
 
 
+class RightsFile(Frozen):
+    """A list of opt-outs or a record of responses, as it was when the audit read it.
+
+    ``first``, ``last``: the days (UTC) of its oldest and newest response, where they are stated.
+    """
+
+    name: str
+    sha256: Hex32
+    first: str | None = None
+    last: str | None = None
+
+
 class BalanceCell(Frozen):
     """One category or combination. A hidden cell has neither count nor shares.
 
@@ -232,6 +244,8 @@ class AuditReport(Frozen):
     checklist: tuple[ControlStatus, ...]
     files: dict[str, Hex32] = Field(description="every other file of the report and its SHA-256")
     tools: dict[str, str]
+    # Left out where there is none: the digests of reports that were recorded before it hold.
+    rights: tuple[RightsFile, ...] = Field(default=(), exclude_if=lambda files: not files)
     ledger: LedgerReference | None = None
 
     def figure(self, figure_id: str) -> float | int | None:

@@ -16,11 +16,12 @@ is said. Sources: TDMRep (W3C CG final report 2024-02), RFC 9309, Spawning ai.tx
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
+
+from datasets_audit.robots import disallowed, matches
 
 AGENTS: Final = (
     "ai2bot", "amazonbot", "anthropic-ai", "applebot-extended", "bytespider", "ccbot", "claudebot",
@@ -64,9 +65,9 @@ def reserved_by(url: str, responses: Mapping[str, Response]) -> str | None:
         return tdm
     if NO_AI & set(_directives(page.robots)):
         return "html-robots"
-    if _disallowed(_body(responses, f"{site}/ai.txt"), path, ("*", *AGENTS)):
+    if disallowed(_body(responses, f"{site}/ai.txt"), path, ("*", *AGENTS)):
         return "ai.txt"
-    if _disallowed(_body(responses, f"{site}/robots.txt"), path, AGENTS):
+    if disallowed(_body(responses, f"{site}/robots.txt"), path, AGENTS):
         return "robots.txt"
     return None
 
@@ -112,56 +113,9 @@ def _tdm_file(text: str, path: str) -> list[str]:
     for rule in rules if isinstance(rules, list) else ():
         named = {str(k).lower(): v for k, v in rule.items()} if isinstance(rule, dict) else {}
         location = str(named.get("location", ""))
-        if TDM in named and location and len(location) > best and _matches(location, path):
+        if TDM in named and location and len(location) > best and matches(location, path):
             best, said = len(location), [str(int(named[TDM] in (1, "1", True)))]
     return said
-
-
-def _disallowed(text: str, path: str, agents: Sequence[str]) -> bool:
-    """Whether a file in the form of robots.txt keeps any of ``agents`` from ``path``.
-
-    An agent follows its own groups, else those of ``*``; the longest rule decides, and of two as
-    long the one that allows (RFC 9309, 2.2).
-    """
-    groups = _groups(text)
-    everybody = groups.get("*", [])
-    return any(_keeps_out(groups.get(agent, everybody), path) for agent in agents)
-
-
-def _groups(text: str) -> dict[str, list[tuple[bool, str]]]:
-    groups: dict[str, list[tuple[bool, str]]] = {}
-    current: list[str] = []
-    ruled = False
-    for line in text.splitlines():
-        name, colon, value = line.split("#", 1)[0].partition(":")
-        name, value = name.strip().lower(), value.strip()
-        if not colon:
-            continue
-        if name == "user-agent":
-            current = [*current, value.lower()] if not ruled else [value.lower()]
-            ruled = False
-            groups.setdefault(value.lower(), [])
-        elif name in ("allow", "disallow"):
-            ruled = True
-            for agent in current:
-                if value:
-                    groups[agent].append((name == "allow", value))
-    return groups
-
-
-def _keeps_out(rules: Sequence[tuple[bool, str]], path: str) -> bool:
-    hits = [(len(pattern), allows) for allows, pattern in rules if _matches(pattern, path)]
-    return bool(hits) and not max(hits)[1]
-
-
-def _matches(pattern: str, path: str) -> bool:
-    """A path pattern with ``*`` and a final ``$``; ai.txt leaves out the leading slash."""
-    anchored = pattern.endswith("$")
-    parts = pattern.removesuffix("$").split("*")
-    if len(parts) == 1 and not anchored:
-        return path.startswith(pattern)
-    expression = ".*".join(re.escape(part) for part in parts)
-    return re.match(f"{expression}$" if anchored else expression, path) is not None
 
 
 class _Page(HTMLParser):

@@ -2,14 +2,18 @@
 
 An opt-out list is CSV with the columns ``kind`` (sha256, pdq, url, domain) and ``value``. Recorded
 responses are JSON lines: ``{"url", "status", "headers": {...} or [[name, value], ...], "body"}``,
-one for each address that was asked, robots.txt and the like among them.
+one for each address that was asked, robots.txt and the like among them; perhaps with ``sha256`` of
+the body (UTF-8) and ``asked_at``. A line with ``problem`` says why there is none, and no more.
 """
 
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,11 +23,13 @@ from numpy.typing import NDArray
 
 from datasets_audit.errors import OptOutsInvalid
 from datasets_audit.inspection import Inspection
+from datasets_audit.report import RightsFile
 from datasets_audit.reservation import Response, asked_of, reserved_by
 from provenance.fingerprint import MATCH_DISTANCE, MIN_QUALITY
 
 KINDS: Final = ("sha256", "pdq", "url", "domain")
 MAX_MISTAKES: Final = 5  # named in one message
+AT_HAND: Final = 1_024  # responses that are not looked up again
 _FORMS: Final = {
     "sha256": re.compile("[0-9a-f]{64}"),
     "pdq": re.compile("[0-9a-f]{64}"),
@@ -34,13 +40,17 @@ _FORMS: Final = {
 
 @dataclass(frozen=True)
 class Rights:
-    """Who opted out. ``pdqs``: (n, 4) words. ``domains`` hold for all below them."""
+    """Who opted out. ``pdqs``: (n, 4) words. ``domains`` hold for all below them.
+
+    ``files``: where all this was read.
+    """
 
     sha256s: frozenset[str] = frozenset()
     urls: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
     pdqs: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 4), np.uint64))
     responses: Mapping[str, Response] = field(default_factory=dict)
+    files: tuple[RightsFile, ...] = ()
     lists: bool = False
 
     def asked(self, source_url: str | None) -> bool:
@@ -78,12 +88,15 @@ def load_rights(opt_outs: Iterable[Path] = (), responses: Path | None = None) ->
     for path in given:
         _read_list(path, held)
     words = b"".join(bytes.fromhex(value) for value in sorted(held["pdq"]))
+    files = [RightsFile(name=path.name, sha256=_digest(path)) for path in given]
+    found = Responses(responses) if responses else None
     return Rights(
         sha256s=frozenset(held["sha256"]),
         urls=frozenset(held["url"]),
         domains=frozenset(held["domain"]),
         pdqs=np.frombuffer(words, np.uint64).reshape(-1, 4),
-        responses=_read_responses(responses) if responses else {},
+        responses={} if found is None else found,
+        files=(*files, found.file) if found else tuple(files),
         lists=bool(given),
     )
 
@@ -109,23 +122,65 @@ def _read_list(path: Path, held: dict[str, set[str]]) -> None:
     _refuse(path, mistakes)
 
 
-def _read_responses(path: Path) -> dict[str, Response]:
-    mistakes, found = [], {}
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    one = _response(json.loads(line))
-                except (ValueError, TypeError, KeyError) as error:
-                    mistakes.append(f"row {number}: {type(error).__name__}: {error}")
-                else:
-                    found[one.url] = one
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptOutsInvalid(f"{path} cannot be read: {error}. Write it as JSON lines.") from error
-    _refuse(path, mistakes)
-    return found
+class Responses(Mapping[str, Response]):
+    """Recorded responses by address, on disk. Of several to one address the last one holds."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OptOutsInvalid with the rows at fault."""
+        self._database = sqlite3.connect("", check_same_thread=False)
+        self._database.execute("CREATE TABLE said (url TEXT PRIMARY KEY, row TEXT) WITHOUT ROWID")
+        mistakes, days = [], set()
+        try:
+            with path.open(encoding="utf-8") as file:
+                for number, line in enumerate(file, 1):
+                    if not line.strip():
+                        continue
+                    try:
+                        given = json.loads(line)
+                        if "problem" in given:
+                            continue
+                        url = _response(given).url
+                        days.add(str(given.get("asked_at") or "")[:10])
+                    except (ValueError, TypeError, KeyError, AttributeError) as error:
+                        mistakes.append(f"row {number}: {type(error).__name__}: {error}")
+                    else:
+                        said = (url, line)
+                        self._database.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", said)
+        except (OSError, UnicodeDecodeError) as error:
+            raise OptOutsInvalid(
+                f"{path} cannot be read: {error}. Write it as JSON lines."
+            ) from error
+        _refuse(path, mistakes)
+        asked = sorted(days - {""})
+        self.file = RightsFile(
+            name=path.name,
+            sha256=_digest(path),
+            first=asked[0] if asked else None,
+            last=asked[-1] if asked else None,
+        )
+        self._at_hand = lru_cache(AT_HAND)(self._look_up)
+
+    def _look_up(self, url: str) -> Response | None:
+        row = self._database.execute("SELECT row FROM said WHERE url = ?", (url,)).fetchone()
+        return _response(json.loads(row[0])) if row else None
+
+    def __getitem__(self, url: str) -> Response:
+        found = self._at_hand(url)
+        if found is None:
+            raise KeyError(url)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (url for (url,) in self._database.execute("SELECT url FROM said ORDER BY url"))
+
+    def __len__(self) -> int:
+        ((count,),) = self._database.execute("SELECT count(*) FROM said")
+        return int(count)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _response(given: Mapping[str, object]) -> Response:
@@ -135,11 +190,14 @@ def _response(given: Mapping[str, object]) -> Response:
     for name, value in pairs:  # type: ignore[attr-defined]  # checked by what it raises
         values: Sequence[object] = value if isinstance(value, list) else [value]
         flat += [(str(name), str(one)) for one in values]
+    body = str(given.get("body") or "")
+    if "sha256" in given and sha256(body.encode()).hexdigest() != given["sha256"]:
+        raise ValueError("the body is not the one that was recorded, by its SHA-256")
     return Response(
         url=str(given["url"]),
         status=int(str(given.get("status", 200))),
         headers=tuple(flat),
-        body=str(given.get("body") or ""),
+        body=body,
     )
 
 

@@ -68,15 +68,10 @@ def host_counts(connection: "DuckDBPyConnection") -> tuple[HostCount, ...]:
 def finding_groups(connection: "DuckDBPyConnection") -> tuple[FindingGroup, ...]:
     """All findings by kind, worst first, with a few examples of each."""
     rows = connection.execute(
-        f"SELECT code, key, row, detail, n FROM (SELECT *, count(*) OVER (PARTITION BY code) AS n, "
-        "row_number() OVER (PARTITION BY code ORDER BY key, row, detail) AS nth "
-        f"FROM {FINDINGS}) WHERE nth <= {EXAMPLES} ORDER BY code, nth"
+        # Structs are ordered by their fields. A window over all findings would hold them all.
+        f"SELECT code, count(*), min({{'key': key, 'row': row, 'detail': detail}}, {EXAMPLES}) "
+        f"FROM {FINDINGS} GROUP BY code ORDER BY code"
     ).fetchall()
-    counts: dict[str, int] = {}
-    examples: dict[str, list[Example]] = {}
-    for code, key, row, detail, count in rows:
-        counts[code] = count
-        examples.setdefault(code, []).append(Example(key=key, row=row, detail=detail))
     groups = [
         FindingGroup(
             code=code,
@@ -85,9 +80,9 @@ def finding_groups(connection: "DuckDBPyConnection") -> tuple[FindingGroup, ...]
             why=KINDS[code].why,
             next_step=KINDS[code].next_step,
             count=count,
-            examples=tuple(examples[code]),
+            examples=tuple(Example(**example) for example in examples),
         )
-        for code, count in counts.items()
+        for code, count, examples in rows
     ]
     order = list(KINDS)
     return tuple(sorted(groups, key=lambda g: (g.severity.rank, -g.count, order.index(g.code))))

@@ -13,9 +13,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from provenance.errors import AddressRefused, FetchFailed
@@ -29,6 +30,7 @@ PRIVILEGED_PORTS = 1024  # below it only the two above: no mail server is spoken
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: IPv4 in the last 32 bits
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+T = TypeVar("T")
 
 
 class Fetched(NamedTuple):
@@ -40,14 +42,29 @@ class Fetched(NamedTuple):
     data: bytes
 
 
+class Answer(NamedTuple):
+    """What an address answers, whatever its status. ``headers``: (name, value) as they came.
+
+    ``body``: its first bytes; ``whole``: it has no more of them.
+    """
+
+    url: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    whole: bool
+
+
 @dataclass(frozen=True)
 class Fetcher:
     """``seconds`` and ``max_bytes`` bound one call, redirects included. ``allow_loopback``: lets
-    127.0.0.0/8 and ::1 be asked as well, for a service on this machine and for tests."""
+    127.0.0.0/8 and ::1 be asked as well, for a service on this machine and for tests. ``agent``:
+    as whom we ask."""
 
     seconds: float = SECONDS
     max_bytes: int = MAX_BYTES
     allow_loopback: bool = False
+    agent: str = "wardmark"
 
     def get(self, url: str, kinds: Collection[str] = ()) -> Fetched:
         """What lies at an http or https ``url``. ``kinds``: media types that are accepted, all
@@ -62,12 +79,28 @@ class Fetcher:
         """As ``get``, sending ``body``. A redirect of it is not followed."""
         return self._ask("POST", url, kinds, body, media_type)
 
+    def look(self, method: Literal["GET", "HEAD"], url: str) -> Answer:
+        """What ``url`` itself answers: no redirect is followed, and of the body ``max_bytes`` are
+        read.
+
+        Raises AddressRefused for an address that is not asked, and FetchFailed without an answer.
+        """
+
+        def read(response: http.client.HTTPResponse) -> Answer:
+            body = response.read(self.max_bytes)
+            whole = not response.read(1)
+            return Answer(url, response.status, tuple(response.getheaders()), body, whole)
+
+        return self._speak(method, url, b"", "", time.monotonic() + self.seconds, read)
+
     def _ask(
         self, method: str, url: str, kinds: Collection[str], body: bytes = b"", sent_as: str = ""
     ) -> Fetched:
         until = time.monotonic() + self.seconds
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._once(method, url, kinds, body, sent_as, until)
+            answer = self._speak(
+                method, url, body, sent_as, until, partial(self._answer, url, kinds, until)
+            )
             if isinstance(answer, Fetched):
                 return answer
             if method != "GET":
@@ -75,23 +108,23 @@ class Fetcher:
             url = urljoin(url, answer)
         raise FetchFailed(f"{_shown(url)} redirects more than {MAX_REDIRECTS} times")
 
-    def _once(
+    def _speak(
         self,
         method: str,
         url: str,
-        kinds: Collection[str],
         body: bytes,
         sent_as: str,
         until: float,
-    ) -> Fetched | str:
-        """An answer, or the address that it redirects to."""
+        read: Callable[[http.client.HTTPResponse], T],
+    ) -> T:
+        """What ``read`` makes of the answer to one request."""
         parts = _checked(url)
         port = parts.port or DEFAULT_PORTS[parts.scheme]
         address = self._address(parts, port, until)
         host = str(parts.hostname)
         connection = http.client.HTTPConnection(host, port)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {"Accept-Encoding": "identity", "User-Agent": "wardmark", "Connection": "close"}
+        headers = {"Accept-Encoding": "identity", "User-Agent": self.agent, "Connection": "close"}
         if body:
             headers["Content-Type"] = sent_as
         try:
@@ -101,7 +134,7 @@ class Fetcher:
                     way.do_handshake()
                 connection.sock = way
                 connection.request(method, path, body or None, headers)
-                return self._answer(connection.getresponse(), url, kinds, until)
+                return read(connection.getresponse())
         except (OSError, http.client.HTTPException, ValueError) as error:
             late = time.monotonic() >= until
             why = f"no whole answer within {self.seconds:g} s" if late else str(error)
@@ -118,8 +151,9 @@ class Fetcher:
         return found[0]
 
     def _answer(
-        self, response: http.client.HTTPResponse, url: str, kinds: Collection[str], until: float
+        self, url: str, kinds: Collection[str], until: float, response: http.client.HTTPResponse
     ) -> Fetched | str:
+        """An answer, or the address that it redirects to."""
         if 300 <= response.status < 400 and (elsewhere := response.headers["Location"]):
             return str(elsewhere)
         if response.status != 200:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STATE: Final = "state.json"
 SPLITS: Final = "dataset_dict.json"
+PIECE_ROWS: Final = 8_192  # of a record batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class RecordBatch:
     name: str
     number: int
     first: int
-    places: tuple[int, ...]
+    places: Sequence[int]
 
     @property
     def size(self) -> int:
@@ -130,8 +131,10 @@ def _of(folder: Path, name: str) -> Iterator[RecordBatch]:
                 stream = pa.ipc.open_stream(source)
                 _check(stream.schema, path)
                 for number, batch in enumerate(stream):
-                    places = tuple(range(batch.num_rows))
-                    yield RecordBatch(path, name, number, first, places)
+                    # In pieces: what is found of one is held in memory.
+                    for at in range(0, batch.num_rows, PIECE_ROWS):
+                        places = range(at, min(at + PIECE_ROWS, batch.num_rows))
+                        yield RecordBatch(path, name, number, first, places)
                     first += batch.num_rows
         except (OSError, pa.ArrowException) as error:
             raise SourceInvalid(f"{path} cannot be read as Arrow: {error}.") from error

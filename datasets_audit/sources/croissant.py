@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from datasets_audit.errors import SourceInvalid
 from datasets_audit.sources.folder import PICTURE_SUFFIXES
-from datasets_audit.sources.listing import Listed, Listing
+from datasets_audit.sources.listing import Listing
 from datasets_audit.sources.parquet import ParquetFiles
 from datasets_audit.sources.source import Source, Stray
+from datasets_audit.sources.spool import Spool
 from datasets_audit.sources.tar import Tars
 
 PARQUET: Final = ("application/x-parquet", "application/vnd.apache.parquet")
@@ -61,7 +62,9 @@ def open_croissant(path: Path) -> Source:
     if tars:
         return Tars([str(tar) for tar in tars], sorted(strays))
     names = sorted({picture.relative_to(root).as_posix() for picture in pictures})
-    return Listing("croissant", root, root, [Listed(name, name) for name in names], sorted(strays))
+    listed = Spool(2)
+    listed.add((name, name) for name in names)
+    return Listing("croissant", root, root, listed, sorted(strays))
 
 
 def _files(part: Mapping[str, Any], root: Path, strays: list[Stray]) -> Iterator[Path]:

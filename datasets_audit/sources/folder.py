@@ -1,14 +1,16 @@
 """A folder of picture files, with all that lies below it."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from datasets_audit.errors import SourceInvalid
 from datasets_audit.sources.source import Stray, Taken
+from datasets_audit.sources.spool import Spool, Strays
 from provenance.errors import PictureInvalid, PictureTooLarge
 from provenance.picture import read_file
 
@@ -37,9 +39,9 @@ class FolderBatch:
         """The files in order."""
         for name in self.names:
             try:
-                yield Taken(_key(name), read_file(self.root / name))
+                yield Taken(key_of(name), read_file(self.root / name))
             except (PictureInvalid, PictureTooLarge) as error:
-                yield Taken(_key(name), None, str(error).replace(str(self.root) + os.sep, ""))
+                yield Taken(key_of(name), None, str(error).replace(str(self.root) + os.sep, ""))
 
 
     def stamps(self) -> list[str]:
@@ -61,21 +63,22 @@ class Folder:
 
     def batches(self) -> Iterator[FolderBatch]:
         """Everything, sorted by path."""
-        names = self._listing[0]
-        for start in range(0, len(names), BATCH_PICTURES):
-            yield FolderBatch(self._root, tuple(names[start : start + BATCH_PICTURES]))
+        # By key, so that the order does not depend on the file system.
+        names = (os.fsdecode(name) for _, name in self._listing[0].sorted())
+        while some := tuple(islice(names, BATCH_PICTURES)):
+            yield FolderBatch(self._root, some)
 
     def count(self) -> int:
         """How many files have a picture's name."""
         return len(self._listing[0])
 
-    def strays(self) -> Sequence[Stray]:
+    def strays(self) -> Iterable[Stray]:
         """Links, and files whose names promise no picture."""
         return self._listing[1]
 
     def fetch(self, keys: Collection[str]) -> Iterator[Taken]:
         """The pictures of these keys."""
-        names = tuple(name for name in self._listing[0] if _key(name) in keys)
+        names = tuple(os.fsdecode(name) for _, name in self._listing[0].of(keys))
         return FolderBatch(self._root, names).read()
 
     def annotations(self, _workspace: Path) -> Path | None:
@@ -83,30 +86,35 @@ class Folder:
         return None
 
     @cached_property
-    def _listing(self) -> tuple[list[str], list[Stray]]:
-        pictures: list[str] = []
-        strays: list[Stray] = []
+    def _listing(self) -> tuple[Spool, Strays]:
+        pictures, strays = Spool(2), Strays()
+        folders = [""]
+        while folders:
+            inside = folders.pop()
+            try:
+                with os.scandir(self._root / inside) as entries:
+                    pictures.add(self._pictures(inside, entries, folders, strays))
+            except OSError as error:
+                where = error.filename or self._root
+                raise SourceInvalid(
+                    f"{where} cannot be listed: {error.strerror}. Check its permissions."
+                ) from error
+        return pictures, strays
 
-        def unlisted(error: OSError) -> None:
-            where = error.filename or self._root
-            raise SourceInvalid(
-                f"{where} cannot be listed: {error.strerror}. Check its permissions."
-            ) from error
-
-        for folder, below, files in os.walk(self._root, onerror=unlisted):
-            inside = Path(folder).relative_to(self._root)
-            for name in [*below, *files]:
-                path = (inside / name).as_posix()
-                if (self._root / path).is_symlink():
-                    strays.append(Stray(_key(path), "a link; links are not followed"))
-                elif name in below:
-                    continue
-                elif Path(name).suffix.lower() in PICTURE_SUFFIXES:
-                    pictures.append(path)
-                else:
-                    strays.append(Stray(_key(path), "its name is not a picture's"))
-        # By key, so that the order does not depend on the file system.
-        return sorted(pictures, key=_key), sorted(strays)
+    @staticmethod
+    def _pictures(
+        inside: str, entries: Iterable[os.DirEntry[str]], folders: list[str], strays: Strays
+    ) -> Iterator[tuple[str, bytes]]:
+        for entry in entries:
+            path = f"{inside}/{entry.name}" if inside else entry.name
+            if entry.is_symlink():
+                strays.add(key_of(path), "a link; links are not followed")
+            elif entry.is_dir():
+                folders.append(path)
+            elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES:
+                yield key_of(path), os.fsencode(path)
+            else:
+                strays.add(key_of(path), "its name is not a picture's")
 
 
 def stamp_of(path: Path) -> str:
@@ -114,10 +122,10 @@ def stamp_of(path: Path) -> str:
     try:
         status = path.stat()
     except (OSError, ValueError):
-        return f"{_key(str(path))}|absent"
-    return f"{_key(str(path))}|{status.st_size}|{status.st_mtime_ns}"
+        return f"{key_of(str(path))}|absent"
+    return f"{key_of(str(path))}|{status.st_size}|{status.st_mtime_ns}"
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """A file name that is not UTF-8 still gets a key that can be written and read."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

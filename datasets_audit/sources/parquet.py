@@ -1,23 +1,44 @@
 """Parquet files that hold pictures, or the paths of pictures (``row`` says in which columns)."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from datasets_audit.errors import SourceInvalid
 from datasets_audit.sources.folder import stamp_of
-from datasets_audit.sources.row import BYTES_COLUMNS, KEY_COLUMNS, PATH_COLUMNS, path_of, taken_of
+from datasets_audit.sources.listing import Listed, ListedBatch
+from datasets_audit.sources.row import (
+    BYTES_COLUMNS,
+    KEY_COLUMNS,
+    PATH_COLUMNS,
+    bytes_of,
+    key_of,
+    path_of,
+    taken_of,
+)
 from datasets_audit.sources.source import Stray, Taken
+from datasets_audit.sources.tar import open_location
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-PIECE_ROWS: Final = 8_192  # of a row group that holds paths alone
+PIECE_ROWS: Final = 8_192  # of a row group, taken together: their findings are held in memory
+LISTED_ROWS: Final = 256  # paths in one batch
 ROWS_IN_MEMORY: Final = 16  # pictures of some MB each, read together from one row group
+BUFFER: Final = 1 << 20  # bytes of a column that are read ahead; without, all of a row group
 
 FETCH_ROWS: Final = 10_000  # rows searched for a picture to show; keys have no index
+
+
+class RemoteFile(NamedTuple):
+    """A file at a URL that fsspec opens. ``version``: what changes when it does."""
+
+    url: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +50,8 @@ class RowGroup:
     group: int
     first: int
     rows: int
-    places: tuple[int, ...] | None = None  # of the rows to take; all without
+    places: Sequence[int] | None = None  # of the rows to take, ascending; all without
+    remote: "RemoteFile | None" = None  # where the file lies, if not on this machine
 
     @property
     def size(self) -> int:
@@ -39,11 +61,12 @@ class RowGroup:
     def stamps(self) -> list[str]:
         """Those of the file with the number of the row, and of the pictures that rows lead to."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
+        if self.remote:
+            return [f"{self.remote}|{self.first + at}" for at in self._taken]
         whole = stamp_of(self.file)
         try:
-            with pq.ParquetFile(self.file) as file:
+            with opened(self.file) as file:
                 kinds = {one.name: one.type for one in file.schema_arrow}
                 texts = {name for name, kind in kinds.items() if pa.types.is_string(kind)}
                 named = {*PATH_COLUMNS, "image"} & texts | {"image.path"}
@@ -67,6 +90,8 @@ class RowGroup:
     def only(self, places: Sequence[int]) -> "RowGroup":
         """The rows at these places."""
         taken = self._taken
+        if isinstance(places, range) and places.step == 1:
+            return replace(self, places=taken[places.start : places.stop])
         return replace(self, places=tuple(taken[at] for at in places))
 
     def read(self) -> Iterator[Taken]:
@@ -82,12 +107,11 @@ class RowGroup:
     def _all(self, wanted: set[int]) -> Iterator[Taken | None]:
         """A row that is not ``wanted`` is None, and its picture is not opened."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         name = self.file.relative_to(self.root).as_posix()
         at = self.first
         try:
-            with pq.ParquetFile(self.file) as file:
+            with opened(self.file, self.remote) as file:
                 columns = _columns(file.schema_arrow, self.file)
                 for rows in file.iter_batches(ROWS_IN_MEMORY, [self.group], columns):
                     first = at - self.first
@@ -97,9 +121,7 @@ class RowGroup:
                         continue
                     for row in rows.to_pylist():
                         here = at - self.first in wanted
-                        numbered = f"{name}#{at}"
-                        folder = self.file.parent
-                        yield taken_of(row, numbered, folder, self.root) if here else None
+                        yield self._row(row, f"{name}#{at}") if here else None
                         at += 1
         except (OSError, pa.ArrowException) as error:
             # The rest of the group is lost, and each of its rows says so.
@@ -108,71 +130,135 @@ class RowGroup:
                 yield lost if row_number - self.first in wanted else None
 
 
+    def _row(self, row: dict[str, Any], numbered: str) -> Taken:
+        if self.remote and bytes_of(row) is None:
+            # A path in a file from elsewhere must not lead to a file of this machine.
+            return Taken(key_of(row, numbered), None, "The row holds a path and no picture.")
+        return taken_of(row, numbered, self.file.parent, self.root)
+
+
+@contextmanager
+def opened(file: Path, remote: RemoteFile | None = None) -> Iterator["pq.ParquetFile"]:
+    """A Parquet file, read piece by piece. Raises OSError and ArrowException."""
+    import pyarrow.parquet as pq
+
+    if remote is None:
+        with pq.ParquetFile(file, buffer_size=BUFFER) as found:
+            yield found
+        return
+    with open_location(remote.url) as handle, pq.ParquetFile(handle, buffer_size=BUFFER) as found:
+        yield found
+
+
+class _Group(NamedTuple):
+    """A row group as the footer has it. ``held``: it has a column of bytes, not of paths alone."""
+
+    rows: RowGroup
+    held: bool
+
+
 class ParquetFiles:
-    """Parquet files below ``root``, in the order given; a batch is a row group."""
+    """Parquet files below ``root``, in the order given, by pieces of row groups.
+
+    Rows that hold paths alone are listed as they are read, so that a group is read once; rows that
+    hold pictures are read by whoever looks at them.
+    """
 
     kind = "parquet"
 
     def __init__(
-        self, root: Path, files: Sequence[Path], strays: Sequence[Stray] = ()
+        self,
+        root: Path,
+        files: Sequence[Path],
+        strays: Iterable[Stray] = (),
+        remote: Mapping[Path, RemoteFile] | None = None,
     ) -> None:
-        """``strays``: what whoever named the files did not take."""
+        """``strays``: what whoever named the files did not take. ``remote``: where ``files`` lie
+        that are not on this machine; their rows must hold pictures."""
         self._root = root
         self._files = files
+        self._remote = remote or {}
         self._strays = strays
 
-    def batches(self) -> Iterator[RowGroup]:
+    def batches(self) -> Iterator[RowGroup | ListedBatch]:
         """Every row group of every file."""
-        return iter(self._groups)
+        for group, held in self._groups:
+            if held:
+                for at in range(0, group.size, PIECE_ROWS):
+                    yield group.only(range(at, min(at + PIECE_ROWS, group.size)))
+            else:
+                yield from self._listed(group)
 
     def count(self) -> int:
         """Rows of all files, from their footers."""
-        return sum(group.size for group in self._groups)
+        return sum(group.size for group, _ in self._groups)
 
-    def strays(self) -> Sequence[Stray]:
+    def strays(self) -> Iterable[Stray]:
         """Every row is taken as a picture, so what was there beside the files."""
         return self._strays
 
     def fetch(self, keys: Collection[str]) -> Iterator[Taken]:
         """The pictures of these keys among the first FETCH_ROWS rows."""
         missing, looked_at = set(keys), 0
-        for group in self._groups:
+        for batch in self.batches():
             if not missing or looked_at >= FETCH_ROWS:
                 return
-            for taken in group.read():
+            looked_at += batch.size
+            wanted = batch.of(missing) if isinstance(batch, ListedBatch) else batch
+            for taken in wanted.read():
                 if taken.key in missing:
                     missing.remove(taken.key)
                     yield taken
-            looked_at += group.size
 
     def annotations(self, _workspace: Path) -> Path | None:
         """None."""
         return None
 
-    @cached_property
-    def _groups(self) -> list[RowGroup]:
+    def _listed(self, group: RowGroup) -> Iterator[RowGroup | ListedBatch]:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        groups: list[RowGroup] = []
+        name = group.file.relative_to(self._root).as_posix()
+        at = group.first
+
+        def batch(listed: Iterable[Listed]) -> ListedBatch:
+            return ListedBatch(self._root, group.file.parent, tuple(listed))
+
+        try:
+            with opened(group.file) as file:
+                columns = _columns(file.schema_arrow, group.file)
+                for rows in file.iter_batches(LISTED_ROWS, [group.group], columns):
+                    listed = [
+                        Listed(key_of(row, f"{name}#{number}"), path_of(row) or "")
+                        for number, row in enumerate(rows.to_pylist(), at)
+                    ]
+                    at += len(listed)
+                    yield batch(listed)
+        except (OSError, pa.ArrowException):
+            # The rest of the group is lost, and each of its rows says so: read one by one.
+            first, last = at - group.first, group.size
+            for here in range(first, last, PIECE_ROWS):
+                yield group.only(range(here, min(here + PIECE_ROWS, last)))
+
+    @cached_property
+    def _groups(self) -> list[_Group]:
+        import pyarrow as pa
+
+        groups: list[_Group] = []
         for path in self._files:
+            remote = self._remote.get(path)
             try:
-                with pq.ParquetFile(path) as file:
-                    held = {*BYTES_COLUMNS} & {*_columns(file.schema_arrow, path)}
+                with opened(path, remote) as file:
+                    held = not {*BYTES_COLUMNS}.isdisjoint(_columns(file.schema_arrow, path))
+                    if remote and not held:
+                        raise SourceInvalid(
+                            f"{remote.url} holds paths and no pictures. Give the address of the "
+                            "folder that holds them."
+                        )
                     first = 1
                     for index in range(file.metadata.num_row_groups):
                         size = file.metadata.row_group(index).num_rows
-                        group = RowGroup(self._root, path, index, first, size)
-                        # Groups of a million paths are taken in pieces: their findings are held
-                        # in memory. Groups of pictures are small, or nobody could load them.
-                        groups += (
-                            [
-                                group.only(range(at, min(at + PIECE_ROWS, size)))
-                                for at in range(0, size, PIECE_ROWS)
-                            ]
-                            if size > PIECE_ROWS and not held
-                            else [group]
-                        )
+                        rows = RowGroup(self._root, path, index, first, size, remote=remote)
+                        groups.append(_Group(rows, held))
                         first += size
             except (OSError, pa.ArrowException) as error:
                 raise SourceInvalid(

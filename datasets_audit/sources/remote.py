@@ -4,7 +4,7 @@ Who gives such a URL asks for the network that it needs. Plain ``http`` and ``ht
 they cannot list a folder, and an address of a stranger would be fetched.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from datasets_audit.errors import SourceInvalid
 from datasets_audit.sources.folder import PICTURE_SUFFIXES
+from datasets_audit.sources.parquet import ParquetFiles, RemoteFile
 from datasets_audit.sources.source import Source, Stray, Taken
 from datasets_audit.sources.tar import Tars
 from provenance.picture import MAX_BYTES
@@ -96,9 +97,8 @@ class Remote:
         files, strays = [], []
         for path, about in found.items():
             name = path.removeprefix(root).lstrip("/")
-            said = next((str(about[one]) for one in _VERSIONS if about.get(one)), "")
             if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES:
-                files.append((name, int(about.get("size") or 0), said))
+                files.append((name, int(about.get("size") or 0), _version(about)))
             else:
                 strays.append(Stray(name, "its name is not a picture's"))
         return sorted(files), sorted(strays)
@@ -107,8 +107,16 @@ class Remote:
 _VERSIONS: Final = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "LastModified", "created")
 
 
+def _version(about: Mapping[str, Any]) -> str:
+    """What a store says of a file that changes when it does."""
+    return next((str(about[one]) for one in _VERSIONS if about.get(one)), "")
+
+
 def open_remote(url: str) -> Source:
-    """Pictures below a URL, or a tar at it. Raises SourceInvalid."""
+    """What lies at a URL: a tar, a Parquet file, or a folder of pictures, of Parquet or of tars.
+
+    Raises SourceInvalid.
+    """
     protocol = url.split("://", 1)[0].split("::", 1)[0].lower()
     if protocol in REFUSED or "::" in url:
         raise SourceInvalid(
@@ -117,7 +125,32 @@ def open_remote(url: str) -> Source:
         )
     if url.endswith(".tar"):
         return Tars([url])
-    return Remote(url.rstrip("/"))
+    folder, _, last = url.rstrip("/").rpartition("/")
+    if last.endswith(".parquet"):
+        return _parquet(folder, [last])
+    found = Remote(url.rstrip("/"))
+    if found.count():
+        return found
+    names = [stray.key for stray in found.strays()]
+    if parquet := [name for name in names if name.endswith(".parquet")]:
+        return _parquet(url.rstrip("/"), parquet)
+    if tars := [name for name in names if name.endswith(".tar")]:
+        return Tars([f"{url.rstrip('/')}/{name}" for name in tars])
+    return found
+
+
+def _parquet(folder: str, names: Sequence[str]) -> ParquetFiles:
+    """Parquet files below the URL ``folder``. Raises SourceInvalid."""
+    system, root = _system(folder)
+    remote = {}
+    for name in names:
+        try:
+            about = system.info(f"{root}/{name}")
+        except OSError as error:
+            raise SourceInvalid(f"{folder}/{name} cannot be read: {error}.") from error
+        version = f"{about.get('size')}|{_version(about)}"
+        remote[Path(name)] = RemoteFile(f"{folder}/{name}", version)
+    return ParquetFiles(Path(), list(remote), remote=remote)
 
 
 def _system(url: str) -> tuple[Any, str]:

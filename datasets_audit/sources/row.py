@@ -21,18 +21,23 @@ KEY_COLUMNS: Final = ("key", "id", "file", "path", "file_name")
 
 def taken_of(row: Mapping[str, Any], numbered: str, folder: Path, root: Path) -> Taken:
     """The picture of a row. ``folder``: where its path begins; ``root``: what it may not leave."""
+    key, data = key_of(row, numbered), bytes_of(row)
+    return Taken(key, data) if data is not None else file_of(key, path_of(row) or "", folder, root)
+
+
+def bytes_of(row: Mapping[str, Any]) -> bytes | None:
+    """The picture that a row holds, if any."""
     image = row.get("image")
     data = image if isinstance(image, bytes) else row.get("bytes")
     if isinstance(image, Mapping):
         data = image.get("bytes")
-    path = path_of(row)
-    stated = next((row[name] for name in KEY_COLUMNS if row.get(name) is not None), path)
-    key = numbered if stated is None else str(stated)
-    if isinstance(data, bytes):
-        return Taken(key, data)
-    if not path:
-        return Taken(key, None, "The row holds neither bytes nor a path.")
-    return file_of(key, path, folder, root)
+    return data if isinstance(data, bytes) else None
+
+
+def key_of(row: Mapping[str, Any], numbered: str) -> str:
+    """The key of a row, ``numbered`` where it states none."""
+    stated = next((row[name] for name in KEY_COLUMNS if row.get(name) is not None), path_of(row))
+    return numbered if stated is None else str(stated)
 
 
 def path_of(row: Mapping[str, Any]) -> str | None:
@@ -46,6 +51,8 @@ def path_of(row: Mapping[str, Any]) -> str | None:
 
 def file_of(key: str, path: str, folder: Path, root: Path) -> Taken:
     """The file at ``path`` below ``folder``, if it does not lead out of ``root``."""
+    if not path:
+        return Taken(key, None, "The row holds neither bytes nor a path.")
     try:
         place = (folder / path).resolve()
         inside = place.is_relative_to(root.resolve())

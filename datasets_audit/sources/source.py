@@ -5,7 +5,7 @@ a worker process and yields the bytes there. Nothing a source comes across is pa
 silence: what is not taken as a picture is a ``Stray``.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -64,8 +64,8 @@ class Source(Protocol):
         """How many pictures ``batches`` yields."""
         ...
 
-    def strays(self) -> Sequence[Stray]:
-        """What was not taken."""
+    def strays(self) -> Iterable[Stray]:
+        """What was not taken, by key."""
         ...
 
     def fetch(self, keys: Collection[str]) -> Iterator[Taken]:
@@ -120,8 +120,9 @@ def _of_folder(path: Path) -> Source:
 
 
 def _of_file(path: Path) -> Source:
+    from datasets_audit.sources.coco import open_coco
     from datasets_audit.sources.croissant import open_croissant
-    from datasets_audit.sources.listing import open_coco, open_manifest
+    from datasets_audit.sources.listing import open_manifest
     from datasets_audit.sources.parquet import ParquetFiles
     from datasets_audit.sources.tar import Tars
 

@@ -6,15 +6,18 @@ than a picture may be is not read.
 """
 
 import tarfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, NamedTuple
 
 from datasets_audit.errors import SourceInvalid
-from datasets_audit.sources.folder import PICTURE_SUFFIXES, stamp_of
+from datasets_audit.sources.folder import PICTURE_SUFFIXES, key_of, stamp_of
 from datasets_audit.sources.source import Stray, Taken
+from datasets_audit.sources.spool import Spool, Strays
 from provenance.picture import MAX_BYTES
 
 BATCH_PICTURES: Final = 64
@@ -73,56 +76,62 @@ class Tars:
 
     kind = "webdataset"
 
-    def __init__(self, locations: Sequence[str], strays: Sequence[Stray] = ()) -> None:
+    def __init__(self, locations: Sequence[str], strays: Iterable[Stray] = ()) -> None:
         """``strays``: what whoever named the tars did not take."""
         self._locations = locations
-        self._strays = strays
+        self._named = strays
 
     def batches(self) -> Iterator[TarBatch]:
         """Every picture, in the order of the tars."""
-        for location, members in self._index[0]:
+        for number, rows in groupby(self._index[0], itemgetter(1)):
+            location = self._locations[number]
             stamp = stamp_of(Path(location)) if "://" not in location else location
-            for start in range(0, len(members), BATCH_PICTURES):
-                yield TarBatch(location, stamp, tuple(members[start : start + BATCH_PICTURES]))
+            while some := tuple(Member(row[0], *row[2:]) for row in islice(rows, BATCH_PICTURES)):
+                yield TarBatch(location, stamp, some)
 
     def count(self) -> int:
         """Pictures in all tars."""
-        return sum(len(members) for _, members in self._index[0])
+        return len(self._index[0])
 
-    def strays(self) -> Sequence[Stray]:
+    def strays(self) -> Iterable[Stray]:
         """Members that were not taken."""
         return self._index[1]
 
     def fetch(self, keys: Collection[str]) -> Iterator[Taken]:
         """The pictures of these keys."""
-        for location, members in self._index[0]:
-            wanted = tuple(member for member in members if member.key in keys)
-            if wanted:
-                yield from TarBatch(location, "", wanted).read()
+        for key, number, offset, length in self._index[0].of(keys):
+            member = Member(key, offset, length)
+            yield from TarBatch(self._locations[number], "", (member,)).read()
 
     def annotations(self, _workspace: Path) -> Path | None:
         """None: what lies beside pictures in a tar has no common form."""
         return None
 
     @cached_property
-    def _index(self) -> tuple[list[tuple[str, list[Member]]], list[Stray]]:
-        indexed, strays = [], list(self._strays)
-        for location in self._locations:
+    def _index(self) -> tuple[Spool, Strays]:
+        members, strays = Spool(4), Strays(self._named)
+        for number, location in enumerate(self._locations):
             prefix = f"{PurePosixPath(location).name}/" if len(self._locations) > 1 else ""
-            members: list[Member] = []
+            before = len(members)
             try:
-                for info in _infos(location):
-                    why = _refused(info)
-                    if why is None:
-                        members.append(Member(prefix + info.name, info.offset_data, info.size))
-                    elif not info.isdir():
-                        strays.append(Stray(prefix + info.name, why))
+                members.add(_members(location, number, prefix, strays))
             except SourceInvalid as error:
-                if not members:
+                if len(members) == before:
                     raise
-                strays.append(Stray(PurePosixPath(location).name, f"not read to its end: {error}"))
-            indexed.append((location, members))
-        return indexed, sorted(strays)
+                strays.add(PurePosixPath(location).name, f"not read to its end: {error}")
+        return members, strays
+
+
+def _members(
+    location: str, number: int, prefix: str, strays: Strays
+) -> Iterator[tuple[str, int, int, int]]:
+    """Key, number of the tar, offset and length of each picture."""
+    for info in _infos(location):
+        why = _refused(info)
+        if why is None:
+            yield key_of(prefix + info.name), number, info.offset_data, info.size
+        elif not info.isdir():
+            strays.add(key_of(prefix + info.name), why)
 
 
 def open_location(location: str) -> IO[bytes]:

@@ -1,18 +1,21 @@
 """``wardmark audit``: what a data set holds, as a report that can be proved."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from datasets_audit import AuditReport, audit
+from datasets_audit.errors import OptOutsInvalid
 from datasets_audit.licence import DeclaredUse
 from datasets_audit.page.pdf import print_pdf
 from datasets_audit.register import memory_of, remember
 from datasets_audit.rights import load_rights
+from datasets_audit.signals import Manners, record_signals, stated_addresses
 from guard.cli.options import HomeOption, JsonOption, open_home
-from guard.cli.output import print_json, progress_bar, results
+from guard.cli.output import print_json, progress_bar, results, say
 
 
 class Engine(StrEnum):
@@ -41,6 +44,16 @@ def audit_data_set(
     responses: Annotated[
         Path | None, typer.Option(help="Recorded responses of the sources, as JSON lines.")
     ] = None,
+    fetch_signals: Annotated[
+        bool,
+        typer.Option(
+            "--fetch-signals",
+            help="Ask the sites of source_url what they reserve, and record it in --responses.",
+        ),
+    ] = False,
+    contact: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="How owners of those sites reach you.")
+    ] = "",
     use: Annotated[DeclaredUse | None, typer.Option(help="What licences are judged by.")] = None,
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Measure every picture anew, changed or not.")
@@ -62,6 +75,16 @@ def audit_data_set(
     opened = open_home(context, home)
     folder = out or Path(f"{name}-audit")
     with progress_bar() as progress:
+        if fetch_signals:
+            if responses is None:
+                raise OptOutsInvalid("Name the file for what sites answer: --responses FILE.")
+            asked = record_signals(
+                stated_addresses(source, annotations),
+                responses,
+                Manners(contact),
+                partial(progress, "asking sites"),
+            )
+            say(asked.said)
         report = audit(
             source,
             name=name,

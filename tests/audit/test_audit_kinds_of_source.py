@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from datetime import date
 from hashlib import sha256
@@ -13,12 +14,14 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paint import jpeg
 from PIL import Image
 
 from datasets_audit import audit
 from datasets_audit.errors import AnnotationsInvalid, SourceInvalid
-from datasets_audit.sources import Source, Taken, open_source
+from datasets_audit.sources import Source, Taken, jsonparts, open_source
 
 TERMS = {"name": "x", "as_of": date(2026, 6, 30), "secret": bytes(32)}
 
@@ -307,6 +310,109 @@ def test_an_object_store_is_listed_and_read(bucket: str, tmp_path: Path) -> None
     assert everything(open_source("memory://bucket/x.tar")) == [Taken("a.jpg", b"1")]
     first = audit(bucket, memory=tmp_path / "seen", workers=1, **TERMS)
     assert audit(bucket, memory=tmp_path / "seen", workers=1, **TERMS) == first
+
+
+def test_parquet_in_an_object_store_is_read_there(tmp_path: Path) -> None:
+    system = fsspec.filesystem("memory")
+    images = [{"bytes": jpeg(n), "path": f"{n}.jpg"} for n in range(5)]
+    pq.write_table(pa.table({"image": images}), tmp_path / "x.parquet", row_group_size=2)
+    system.pipe("/far/deep/x.parquet", (tmp_path / "x.parquet").read_bytes())
+    try:
+        whole = [Taken(f"{n}.jpg", jpeg(n)) for n in range(5)]
+        for url in ("memory://far/deep/x.parquet", "memory://far"):
+            source = open_source(url)
+            assert source.kind == "parquet"
+            assert source.count() == 5
+            assert everything(source) == halves(source) == whole
+        assert list(source.fetch({"3.jpg"})) == whole[3:4]
+        before = [stamp for batch in source.batches() for stamp in batch.stamps()]
+        assert len(set(before)) == 5
+        first = audit("memory://far", memory=tmp_path / "seen", workers=1, **TERMS)
+        assert audit("memory://far", memory=tmp_path / "seen", workers=1, **TERMS) == first
+    finally:
+        system.rm("/far", recursive=True)
+
+
+def test_a_path_in_a_parquet_from_elsewhere_leads_to_no_file_of_this_machine(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    system = fsspec.filesystem("memory")
+    path = str(tmp_path / "secret.jpg")
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = pa.array([{"bytes": None, "path": path}], kind)
+    pq.write_table(pa.table({"image": rows}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"path": [path]}), tmp_path / "b.parquet")
+    for name in ("a", "b"):
+        system.pipe(f"/far/{name}.parquet", (tmp_path / f"{name}.parquet").read_bytes())
+    try:
+        (taken,) = everything(open_source("memory://far/a.parquet"))
+        assert taken == Taken(path, None, "The row holds a path and no picture.")
+        with pytest.raises(SourceInvalid, match="paths and no pictures"):
+            open_source("memory://far/b.parquet")
+    finally:
+        system.rm("/far", recursive=True)
+
+
+def test_tars_in_a_folder_of_an_object_store_are_read(tmp_path: Path) -> None:
+    system = fsspec.filesystem("memory")
+    for name in ("0", "1"):
+        data = tar_of(tmp_path / "x.tar", {"a.jpg": name.encode()}).read_bytes()
+        system.pipe(f"/far/{name}.tar", data)
+    try:
+        keys = [taken.key for taken in everything(open_source("memory://far"))]
+    finally:
+        system.rm("/far", recursive=True)
+    assert keys == ["0.tar/a.jpg", "1.tar/a.jpg"]
+
+
+def test_rows_of_paths_without_number_are_listed_as_they_are_read(tmp_path: Path) -> None:
+    """One row group of many rows: each batch holds some, and the rest of it is not waited for."""
+    table = pa.table({"key": [f"{n}" for n in range(20_000)], "path": ["gone.jpg"] * 20_000})
+    pq.write_table(table, tmp_path / "x.parquet", row_group_size=20_000)
+    source = open_source(tmp_path / "x.parquet")
+    batches = source.batches()
+    assert next(batches).size <= 256
+    rest = [taken for batch in batches for taken in batch.read()]
+    assert {taken.data for taken in rest} == {None}
+    assert [taken.key for taken in source.fetch({"777"})] == ["777"]
+
+
+def test_coco_is_read_element_by_element(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonparts, "CHUNK", 7)
+    images = [{"id": n, "file_name": f"{n}.jpg", "note": 'a "[{]}, \\' * n} for n in range(9)]
+    notes = [{"id": n, "image_id": n, "category_id": 1, "mask": [[n] * 50]} for n in range(9)]
+    given = {"info": {"year": 2017}, "images": images, "x": 12.5, "y": None, "annotations": notes,
+             "licenses": [], "categories": [{"id": 1, "name": "caf\u00e9"}]}  # fmt: skip
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(given, indent=2, ensure_ascii=False), encoding="utf-8")
+    found: dict[str, Any] = {}
+    for part in jsonparts.parts(path):
+        if part.place < 0:
+            found[part.name] = part.value
+        else:
+            found.setdefault(part.name, []).append(part.value)
+    assert found | {"licenses": []} == given
+    carried = open_source(path).annotations(tmp_path)
+    assert carried is not None
+    labels = [json.loads(line)["label"] for line in carried.read_text("utf-8").splitlines()]
+    assert labels == ["caf\u00e9"] * 9
+
+
+@given(st.binary(max_size=60) | st.text('{}[]":,a1\\ e-', max_size=60).map(str.encode))
+def test_what_is_no_json_is_told_as_such(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(data)
+        try:
+            expected = json.loads(data.decode("utf-8-sig"))
+        except ValueError:
+            expected = None
+        if isinstance(expected, dict):
+            names = {part.name for part in jsonparts.parts(Path(file.name))}
+            assert names <= set(expected)
+        else:
+            with pytest.raises(ValueError):
+                list(jsonparts.parts(Path(file.name)))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import simplejpeg
-from audit_rows import make_rows
+from audit_rows import held, make_rows
 
 from datasets_audit.annotations import load_annotations
 from datasets_audit.coverage import measure_balance
@@ -202,11 +202,6 @@ def measure_join(count: int) -> None:
           f"recall at {recall}")  # fmt: skip
 
 
-def held() -> int:
-    """The largest resident set of this process so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
 def plant(
     hashes: np.ndarray, bits: int, first: int, rng: np.random.Generator
 ) -> set[tuple[int, int]]:
@@ -273,9 +268,10 @@ def measure_memory(rows: int) -> None:
         keys = [f"{number:09d}" for number in range(rows)]
         pq.write_table(pa.table({"key": keys, "path": paths}), folder / "rows.parquet")
         program = (
-            "import resource, sys; from datasets_audit import audit\n"
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            "from audit_rows import held; from datasets_audit import audit\n"
             "audit(sys.argv[1], name='x', out=sys.argv[2], workers=1)\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+            "print(held())"
         )
         arguments = (str(folder / "rows.parquet"), str(folder / "out"))
         command = [sys.executable, "-c", program, *arguments]

@@ -5,7 +5,7 @@
 ``benchmarks/audit.py --part rows`` makes them and runs this in a process of its own.
 """
 
-import resource
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -97,6 +97,15 @@ def _hex(rows: np.ndarray) -> Sequence[str]:
     return [text[at : at + width] for at in range(0, len(text), width)]
 
 
+def held() -> int:
+    """The largest resident set of this process so far, MB.
+
+    getrusage would count what the process that started this one held (Linux keeps it over exec).
+    """
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) // 1024 if found else 0
+
+
 def ask_everything(folder: Path) -> None:
     """What an audit does once the pass is over, stage by stage; prints CPU-seconds and memory."""
     started = time.process_time()
@@ -104,8 +113,7 @@ def ask_everything(folder: Path) -> None:
     def done(stage: str) -> None:
         nonlocal started
         spent, started = time.process_time() - started, time.process_time()
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(f"  {stage:32} {spent:8.1f} CPU-s   at most {most} MB so far", flush=True)
+        print(f"  {stage:32} {spent:8.1f} CPU-s   at most {held()} MB so far", flush=True)
 
     with database(folder) as connection:
         balance = measure_balance(connection, ATTRIBUTES, None)

@@ -7,13 +7,14 @@ import subprocess
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from datasets_audit import AuditReport, audit
 from datasets_audit.example import make_example
 from datasets_audit.oscal import assessment_results, catalog, control_id, dumps
+from datasets_audit.report import Status
 from policies.frameworks import load_framework, load_frameworks
 
 # The patterns of the published JSON schema, OSCAL 1.1.3.
@@ -135,11 +136,43 @@ Results.model_validate(results)
 """
 
 
+@pytest.fixture
+def every_status(report: AuditReport) -> AuditReport:
+    """The report with a checklist in which items stand in each of the ways there are."""
+    statuses = get_args(Status)
+    checklist = [
+        one.model_copy(
+            update={
+                "status": statuses[number % len(statuses)],
+                "attestation": "attestation-1" if number % len(statuses) == 3 else None,
+            }
+        )
+        for number, one in enumerate(report.checklist)
+    ]
+    assert {one.status for one in checklist} == {*statuses}
+    return report.model_copy(update={"checklist": tuple(checklist)})
+
+
+def test_each_status_is_told_in_the_two_words_that_oscal_has(every_status: AuditReport) -> None:
+    document = assessment_results(every_status)
+    check_shape(document)
+    (result,) = document["assessment-results"]["results"]
+    said = {f["target"]["target-id"]: f["target"]["status"]["state"] for f in result["findings"]}
+    words = {"evidenced": "satisfied", "attested": "satisfied", "gap": "not-satisfied",
+             "stale": "not-satisfied"}  # fmt: skip
+    assert said == {
+        f"{control_id(one.framework, one.id)}_smt": words[one.status]
+        for one in every_status.checklist
+        if one.status in words
+    }
+    assert len(result["observations"]) == len(every_status.checklist)
+
+
 @pytest.mark.slow
-def test_compliance_trestle_reads_both(report: AuditReport) -> None:
+def test_compliance_trestle_reads_both(every_status: AuditReport) -> None:
     if not TRESTLE.exists():
         pytest.skip("needs compliance-trestle in an environment of its own: run make test-oscal")
-    documents = json.dumps([catalog(), assessment_results(report)])
+    documents = json.dumps([catalog(), assessment_results(every_status)])
     ran = subprocess.run(
         [TRESTLE, "-c", READ_BY_TRESTLE], input=documents, text=True, capture_output=True
     )

@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping
 from guard.assessment import ImageAssessor, PromptAssessor
 from guard.check import Checker
 from guard.errors import InvalidRequest
-from guard.generation.core import EMBEDDED
+from guard.generation.core import EMBEDDED, CoreInfo
 from guard.generation.declared import load_named_core
+from guard.generation.noise_mark import NoiseMark
 from guard.pipeline import Pipeline, Provenance
 from guard.pipeline.held import Shelf
 from policies.candidate import Candidate
 from policies.decision import Scalar
 from policies.load import load_policy
+from provenance.errors import HomeInvalid
 from provenance.home import Home, Settings
 from provenance.keys import load_trust
+from provenance.watermark import Scheme
 
 DEFAULT_POLICY = "default"
 
@@ -43,7 +46,32 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
         candidate=load_candidate(home.settings),
         shelf=load_shelf(home),
         training=load_training(home, loaded.info.name),
+        noise_mark=load_noise_mark(home, loaded.info),
     )
+
+
+def load_noise_mark(home: Home, core: CoreInfo) -> NoiseMark | None:
+    """Marks the noise that ``core`` begins with, if the settings want that of it. Raises
+    HomeInvalid where it cannot be."""
+    if core.name not in home.settings.noise_marks:
+        return None
+    if not core.marks_noise:
+        raise HomeInvalid(
+            f"noise_marks: {core.name} does not mark the noise that it begins with; only 'scenes'"
+            " and Stable Diffusion 1 and 2 on this machine do. Take its name out"
+        )
+    from guard.generation.noise_scheme import noise_mark
+
+    return noise_mark(home.mark_keys[0].key)
+
+
+def load_noise_scheme(home: Home, core: str) -> Scheme:
+    """Reads the mark in the noise that ``core`` began with. Raises InvalidRequest, CoreUnavailable,
+    MarkKeyInvalid."""
+    from guard.generation.noise_scheme import NoiseScheme
+
+    keys = [key.key for key in home.mark_keys]
+    return NoiseScheme(load_named_core(core, home.settings.cores, home.path), keys)
 
 
 def load_training(home: Home, core: str) -> Callable[[], Mapping[str, Scalar]] | None:

@@ -150,6 +150,7 @@ class Settings(Frozen):
     appeals: AppealSettings = AppealSettings()
     prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
     cores: tuple[Mapping[str, Any], ...] = ()  # the same
+    noise_marks: tuple[str, ...] = ()  # cores by name
     image_guards: tuple[Mapping[str, Any], ...] = ()
     second_view: bool = False
     training_data: tuple[Mapping[str, Any], ...] = ()

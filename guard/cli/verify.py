@@ -72,6 +72,15 @@ def verify_files(
             " whose pictures are looked at.",
         ),
     ] = False,
+    noise_core: Annotated[
+        str,
+        typer.Option(
+            "--noise-core",
+            metavar="CORE",
+            help="Where no mark is found, ask this core of yours what noise a picture began with"
+            " (noise_marks in the settings). Takes seconds for each.",
+        ),
+    ] = "",
     no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Use the file alone.")] = False,
     legal: Annotated[
         Law | None, typer.Option(help="Marking duties that one file can show, line by line.")
@@ -97,14 +106,17 @@ def verify_files(
     Exit code 0 where every file is established or recovered, else 1; 4 where one cannot be read.
     """
     if replay is not None:
-        if any((at, no_ledger, resolver, revocation, legal, report, html)):
+        if any((at, no_ledger, resolver, revocation, legal, report, html, noise_core)):
             raise InvalidRequest("--replay takes its conditions from the report; give it alone")
         opened = open_home(context, home)
         anchors = tuple(trust or ())
         return replaying.replay(replay, files or (), opened, anchors, workers, as_json=as_json)
     if not files:
         raise InvalidRequest("name a picture, a folder or a pattern: wardmark verify FILE...")
-    existing = open_home(context, home) if report else home_if_any(context, home)
+    if noise_core and report:
+        raise InvalidRequest("a report is done again without cores; leave --noise-core out")
+    needed = bool(report or noise_core)
+    existing = open_home(context, home) if needed else home_if_any(context, home)
     for output in (report, html):
         if output is not None:
             check_writable(output)
@@ -120,6 +132,7 @@ def verify_files(
         use_ledger=not no_ledger,
         resolvers=tuple(resolver or ()),
         revocation=revocation,
+        noise_core=noise_core,
     )
     kept = _verify(paths, asked, workers, legal, as_json=as_json, keep=bool(report or html))
     if report is not None:

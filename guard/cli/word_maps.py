@@ -36,8 +36,7 @@ def write_maps(core: Core, outcome: Outcome, paths: Sequence[Path], folder: Path
     passed = [index for index in range(outcome.asked.count) if index not in refused]
     for path, released, index in zip(paths, outcome.released, passed, strict=False):
         pixels = decode(deliver(released)).pixels
-        seed = outcome.asked.seed + index
-        maps = core.word_maps(outcome.asked.model_copy(update={"seed": seed, "count": 1}))
+        maps = core.word_maps(outcome.asked.part(index, 1))
         for number, one in enumerate(maps, start=1):
             file = folder / f"{path.stem}-{number:02}-{one.word}.png"
             write_atomically(file, encode(overlay(pixels, one), "png"))

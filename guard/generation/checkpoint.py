@@ -51,6 +51,8 @@ EDITING_FAMILIES: Final = frozenset(
         "FluxPipeline",
     }
 )
+_INVERTED: Final = "StableDiffusionPipeline"
+_PREDICTIONS: Final = ("epsilon", "v_prediction", "flow_prediction")
 _STOCK_INPAINTING: Final = (4, 9)  # input channels of a UNet that the Inpaint pipelines take
 
 
@@ -68,6 +70,14 @@ class Checkpoint:
     def edits(self) -> bool:
         """Whether it can draw from a picture."""
         return self.pipeline in EDITING_FAMILIES
+
+    @property
+    def inverts(self) -> bool:
+        """Whether its way of drawing can be gone backwards (``guard.generation.inversion``)."""
+        scheduler = self.directory / "scheduler" / "scheduler_config.json"
+        if self.pipeline != _INVERTED or not scheduler.is_file():
+            return False
+        return _json(scheduler).get("prediction_type", "epsilon") in _PREDICTIONS
 
 
 def read_checkpoint(directory: Path) -> Checkpoint:

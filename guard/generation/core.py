@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, InstanceOf
 
 from guard.errors import CoreUnavailable, InvalidRequest
+from guard.generation.noise_mark import NoiseMark
 from policies.decision import Frozen
 from provenance.picture import Pixels
 
@@ -55,7 +56,8 @@ class CoreInfo(Limits):
     `domain`: "closed" where everything that it can draw is known, "open" where anything may come
     out. `digest`: SHA-256 (hex) over its weights and settings, file by file. `edits`: it changes
     pictures as a whole; `inpaints`: it changes the masked part of one. `batches`: several requests
-    are drawn in less time together than one after the other.
+    are drawn in less time together than one after the other. ``marks_noise``: pictures can begin
+    with marked noise (``guard.generation.noise_mark``).
     """
 
     name: str
@@ -64,15 +66,11 @@ class CoreInfo(Limits):
     edits: bool = False
     inpaints: bool = False
     batches: bool = True
+    marks_noise: bool = False
 
     def check(self, request: GenerationRequest) -> None:
         """Raise InvalidRequest, naming the limit, if this core cannot draw what is asked for."""
-        for side, pixels in (("width", request.width), ("height", request.height)):
-            if not self.min_side <= pixels <= self.max_side or pixels % self.size_multiple:
-                raise InvalidRequest(
-                    f"The {side} of {pixels} px is not one that {self.name!r} draws: take a "
-                    f"multiple of {self.size_multiple} from {self.min_side} to {self.max_side}."
-                )
+        self.check_size(request.width, request.height)
         if not 1 <= request.steps <= self.max_steps:
             raise InvalidRequest(
                 f"{request.steps} steps: {self.name!r} takes from 1 to {self.max_steps}."
@@ -83,8 +81,29 @@ class CoreInfo(Limits):
             )
         if not 0 <= request.seed <= SEED_LIMIT - self.max_batch:
             raise InvalidRequest("The seed must lie from 0 to 2**63 less the batch.")
+        if request.noise is not None:
+            self._check_noise(request, request.noise)
         if request.original is not None:
             self._check_original(request, request.original)
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise InvalidRequest, naming the limit, for a size in pixels that it does not draw."""
+        for side, pixels in (("width", width), ("height", height)):
+            if not self.min_side <= pixels <= self.max_side or pixels % self.size_multiple:
+                raise InvalidRequest(
+                    f"The {side} of {pixels} px is not one that {self.name!r} draws: take a "
+                    f"multiple of {self.size_multiple} from {self.min_side} to {self.max_side}."
+                )
+
+    def _check_noise(self, request: GenerationRequest, noise: MarkedNoise) -> None:
+        if not self.marks_noise or request.original is not None:
+            raise InvalidRequest(
+                f"{self.name!r} does not mark the noise of this picture; leave the mark out."
+            )
+        if len(noise.payloads) != request.count:
+            raise InvalidRequest(
+                f"{len(noise.payloads)} payloads for {request.count} pictures: give each its own."
+            )
 
     def _check_original(self, request: GenerationRequest, original: Original) -> None:
         if not (self.edits if original.mask is None else self.inpaints):
@@ -120,7 +139,8 @@ class CoreInfo(Limits):
         if len({request.batch_key for request in requests}) > 1:
             raise InvalidRequest(
                 "One batch draws requests of one size, steps, guidance and strength, all or none "
-                "with a negative prompt, an original and a mask; ask for the others apart."
+                "with a negative prompt, an original, a mask and marked noise; ask for the others "
+                "apart."
             )
         count = sum(request.count for request in requests)
         if count > self.max_batch:
@@ -144,6 +164,14 @@ class Original:
     strength: float
 
 
+@dataclass(frozen=True)
+class MarkedNoise:
+    """What the noise that pictures begin with carries: ``payloads``, one of 8 bytes for each."""
+
+    mark: NoiseMark
+    payloads: tuple[bytes, ...]
+
+
 class GenerationRequest(Frozen):
     """One call of a core. Picture i of `count` is drawn from seed + i, so each stands alone."""
 
@@ -156,23 +184,29 @@ class GenerationRequest(Frozen):
     seed: int
     count: int = 1
     original: InstanceOf[Original] | None = None
+    noise: InstanceOf[MarkedNoise] | None = None
 
     @property
     def batch_key(self) -> Hashable:
         """What requests must share to be drawn in one batch."""
         # Flux takes another way through its network where there is a negative prompt.
         negated = bool(self.negative_prompt)
-        asked = (self.width, self.height, self.steps, self.guidance, negated)
+        asked = (self.width, self.height, self.steps, self.guidance, negated, self.noise is None)
         edit = self.original
         return asked if edit is None else (*asked, edit.strength, edit.mask is None)
 
     @property
     def singles(self) -> list[GenerationRequest]:
         """The request as one for each of its pictures."""
-        return [
-            self.model_copy(update={"seed": self.seed + number, "count": 1})
-            for number in range(self.count)
-        ]
+        return [self.part(number, 1) for number in range(self.count)]
+
+    def part(self, first: int, count: int) -> GenerationRequest:
+        """The request for ``count`` of its pictures, from number ``first``."""
+        update: dict[str, Any] = {"seed": self.seed + first, "count": count}
+        if self.noise is not None:
+            payloads = self.noise.payloads[first : first + count]
+            update["noise"] = MarkedNoise(self.noise.mark, payloads)
+        return self.model_copy(update=update)
 
 
 class Core(Protocol):
@@ -186,6 +220,7 @@ class Core(Protocol):
     def load(self) -> None:
         """Have the weights in memory, so that the first request does not wait for them; nothing
         where they lie elsewhere. Raises CoreUnavailable."""
+        return
 
     def generate_batch(
         self,

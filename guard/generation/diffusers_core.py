@@ -25,6 +25,7 @@ from guard.generation.core import (
     Progress,
 )
 from guard.generation.inpainting import Surroundings, as_tensor, masks_of, paste_back
+from guard.generation.inversion import starting_noise
 from guard.generation.lora import Lora, check_lora, merge
 from guard.generation.word_maps import WordMap, unet_of, watching
 from policies.errors import WardmarkError
@@ -84,6 +85,7 @@ class DiffusersCore(Core):
             digest=digest_with(digest_of(self._checkpoint.directory), self._loras),
             edits=self._checkpoint.edits,
             inpaints=self._checkpoint.edits,
+            marks_noise=self._checkpoint.inverts,
             **self._checkpoint.limits.model_dump() | self._own,
         )
 
@@ -123,6 +125,19 @@ class DiffusersCore(Core):
             with watching(unet, request.width, request.height) as watch:
                 self._draw(request.singles[:1], progress, cancelled)
             return watch.maps(request.prompt, self._loaded.tokenizer)
+
+    def starting_noise(self, pixels: Pixels) -> NDArray[np.float32]:
+        """(cells,): something like the noise that ``pixels`` (height, width, 3) was drawn from, if
+        this core drew it. Raises InvalidRequest for a core that is not gone backwards, or a size
+        that it does not draw; CoreUnavailable."""
+        if not self.info.marks_noise:
+            raise InvalidRequest(f"{self._name!r} cannot tell what noise a picture began with.")
+        self.info.check_size(pixels.shape[1], pixels.shape[0])
+        with self._own_turn(None):
+            noise: NDArray[np.float32] = starting_noise(
+                self._loaded, [pixels], self.info.default_steps
+            )[0]
+        return noise
 
     @contextmanager
     def _own_turn(self, cancelled: Callable[[], bool] | None) -> Iterator[None]:
@@ -230,6 +245,8 @@ class DiffusersCore(Core):
             return tensors
 
         arguments = arguments_for(pipeline, singles)
+        if singles[0].noise is not None:
+            arguments["latents"] = _marked_noise(pipeline, singles)
         if surroundings is not None:
             del arguments["mask_image"]
         hooks: dict[str, Any] = {"callback_on_step_end": after_step}
@@ -348,6 +365,24 @@ def arguments_for(pipeline: Any, singles: Sequence[GenerationRequest]) -> dict[s
         if "true_cfg_scale" in accepted:  # Flux: guidance_scale alone knows no negative prompt
             arguments["true_cfg_scale"] = first.guidance
     return arguments
+
+
+def _marked_noise(pipeline: Any, singles: Sequence[GenerationRequest]) -> Any:
+    """Noise of sizes by each seed, and of signs by each payload: (n, channels, rows, columns)."""
+    import torch
+
+    cell = pipeline.vae_scale_factor
+    rows, columns = singles[0].height // cell, singles[0].width // cell
+    shape = (pipeline.unet.config.in_channels, rows, columns)
+    drawn = []
+    for request, generator in zip(singles, _generators(singles), strict=True):
+        plain = torch.randn(shape, generator=generator)
+        assert request.noise is not None  # noqa: S101  # all or none: they are of one batch
+        signs = torch.from_numpy(
+            request.noise.mark.signs(request.noise.payloads[0], plain.numel())
+        ).view(shape)
+        drawn.append(torch.where(signs == 0, plain, plain.abs() * signs))
+    return torch.stack(drawn).to(pipeline.device, pipeline.dtype)
 
 
 def _generators(singles: Sequence[GenerationRequest]) -> list[Any]:

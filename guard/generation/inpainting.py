@@ -29,6 +29,17 @@ def as_tensor(originals: Sequence[Original]) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0
 
 
+def latents_of(pipeline: Any, pictures: Tensor) -> Tensor:
+    """The latents of pictures (n, 3, height, width) in 0..1, as a Stable Diffusion draws them."""
+    import torch
+
+    weight = next(pipeline.vae.parameters())
+    with torch.no_grad():
+        latents = pipeline.vae.encode((pictures * 2.0 - 1.0).to(weight)).latent_dist.mode()
+    scaled: Tensor = latents * pipeline.vae.config.scaling_factor
+    return scaled
+
+
 def masks_of(originals: Sequence[Original]) -> Tensor:
     """Masks as pipelines take them: (n, 1, height, width), 1 where the picture is to change."""
     import torch
@@ -61,11 +72,7 @@ class Surroundings:
         import torch
         from torch.nn import functional
 
-        weight = next(pipeline.vae.parameters())
-        scaled = (as_tensor(originals) * 2.0 - 1.0).to(weight)
-        with torch.no_grad():
-            latent = pipeline.vae.encode(scaled).latent_dist.mode()
-        self._latents = latent * pipeline.vae.config.scaling_factor
+        self._latents = latents_of(pipeline, as_tensor(originals))
         shape = self._latents.shape[1:]
         noise = [torch.randn(shape, generator=generator) for generator in generators]
         self._noise = torch.stack(noise).to(self._latents)

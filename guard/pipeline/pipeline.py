@@ -20,9 +20,10 @@ from guard.assessment import Assessment, ImageAssessor, PromptAssessor
 from guard.errors import DecisionRefused, SafetyUnavailable
 from guard.generation import Core, CoreInfo, GenerationRequest
 from guard.generation.core import Domain
+from guard.generation.noise_mark import NoiseMark
 from guard.pipeline.account import Judgement, kept
 from guard.pipeline.admit import admit
-from guard.pipeline.draw import Progress, draw
+from guard.pipeline.draw import Progress, draw, marked_from_the_start
 from guard.pipeline.ending import What, recorded_if_stopped, refuse
 from guard.pipeline.facts import facts_of
 from guard.pipeline.held import Held, Ruling, Shelf, lifted
@@ -109,7 +110,8 @@ class Pipeline:
 
     ``candidate``: a policy on trial, which is asked and recorded and has no say. ``shelf``: keeps
     what is held for review, if anything does. ``training``: gives what is known now of what the
-    core learnt from, by name of the policy's field.
+    core learnt from, by name of the policy's field. ``noise_mark``: marks the noise that the core
+    begins with, as a second channel.
     """
 
     core: Core
@@ -121,6 +123,7 @@ class Pipeline:
     candidate: Candidate | None = None
     shelf: Shelf | None = None
     training: Callable[[], Mapping[str, Scalar]] | None = None
+    noise_mark: NoiseMark | None = None
 
     def __post_init__(self) -> None:
         document = self.policy.document
@@ -197,9 +200,14 @@ class Pipeline:
                 case, trail = self._pass_input(case, source.sent, trail, at)
 
             at("generate")
+            marked = (self.noise_mark, self.commitment_key, case.work)
+            case = replace(case, asked=marked_from_the_start(case.asked, *marked))
             with timed("generate"):
                 drawn = draw(self.core, case.asked, progress, cancelled)
-            trail = trail.after("generate", {"core": self.core.info.name})
+            said: dict[str, Scalar] = {"core": self.core.info.name}
+            if case.asked.noise is not None:
+                said["noise_marked"] = True
+            trail = trail.after("generate", said)
 
             at("assess_image")
             if progress:
@@ -405,6 +413,8 @@ class Pipeline:
             account["source"] = case.source.account(self.commitment_key)
         if case.asked.original is not None:
             account["strength_asked"] = case.asked.original.strength
+        if case.asked.noise is not None:
+            account["noise_marked"] = True
         if case.ruling is not None:
             account["ruling"] = case.ruling.model_dump()
         return account | (case.input.accounts if case.input else {})

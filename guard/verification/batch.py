@@ -55,6 +55,8 @@ class Asked:
     None for now. ``resolvers``: where Soft Binding Resolution APIs begin, which are asked over the
     network; a redirect to this machine is followed only from one that is on it. ``revocation``:
     ask the signer's authority whether its certificate was revoked, over the network too.
+    ``noise_core``: a core of the home that is asked what noise pictures began with, where no other
+    mark is found.
     """
 
     home: Path | None = None
@@ -63,11 +65,17 @@ class Asked:
     use_ledger: bool = True
     resolvers: tuple[str, ...] = ()
     revocation: bool = False
+    noise_core: str = ""
 
     @cached_property
     def sources(self) -> Sources:
         """Raises HomeInvalid, LedgerUnavailable and their kind."""
-        sources = Home.open(self.home).sources() if self.home else Sources()
+        home = Home.open(self.home) if self.home else None
+        sources = home.sources() if home else Sources()
+        if home is not None and self.noise_core:
+            from guard.deployment import load_noise_scheme
+
+            sources = replace(sources, last_resort=(load_noise_scheme(home, self.noise_core),))
         trust = reduce(or_, map(load_trust, self.trust), sources.trust)
         return replace(
             sources,

@@ -1,6 +1,7 @@
 """Ask every layer what it knows of a file: all input and output of ``verify`` is here."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -39,6 +40,7 @@ from provenance.verify.findings import Candidate, Findings, Likeness, Mark, Reso
 from provenance.verify.report import Inclusion
 from provenance.verify.resolver import Lead, SoftBindingValue, resolve
 from provenance.verify.sources import RecordSource, Sources
+from provenance.watermark import Scheme
 
 MAX_PORTRAIT_BYTES = 4 * 1024 * 1024  # a thumbnail takes tens of KB
 
@@ -182,17 +184,21 @@ def _searchable(pixels: Pixels) -> Pixels:
 
 def _read_mark(pixels: Pixels, sources: Sources, ledger: RecordSource | None) -> Mark | None:
     """The mark that leads to a record, else the one least likely to be chance."""
-    marks = [
-        Mark(detection, scheme.alg)
-        for scheme in sources.schemes
-        if (detection := scheme.detect(pixels)) is not None
-    ]
+    marks = _marks(pixels, sources.schemes) or _marks(pixels, sources.last_resort)
     recorded = [mark for mark in marks if ledger and _record_of_mark(mark, ledger)]
     return min(
         recorded or marks,
         key=lambda mark: mark.detection.false_positive_probability,
         default=None,
     )
+
+
+def _marks(pixels: Pixels, schemes: Sequence[Scheme]) -> list[Mark]:
+    return [
+        Mark(detection, scheme.alg)
+        for scheme in schemes
+        if (detection := scheme.detect(pixels)) is not None
+    ]
 
 
 def _record_of_mark(mark: Mark | None, ledger: RecordSource) -> Record | None:

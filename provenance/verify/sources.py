@@ -42,8 +42,9 @@ class Sources:
     """Whom to believe and where to look.
 
     Without anchors no signer is trusted; without a ledger nothing can be recovered. ``schemes``:
-    watermark schemes to try, in order. ``resolvers``: services that are asked over the network for
-    the credential of a mark, where the file's own does not prove its origin; none unless named.
+    watermark schemes to try, in order; ``last_resort``: those to try where none of them finds any.
+    ``resolvers``: services that are asked over the network for the credential of a mark, where the
+    file's own does not prove its origin; none unless named.
     ``revocation``: asks the signer's authority whether its certificate was revoked (OCSP).
     ``ledger_keys``: public keys of ledgers, besides that of ``ledger``, whose proofs in credentials
     can be checked.
@@ -52,6 +53,7 @@ class Sources:
     trust: TrustAnchors = field(default_factory=TrustAnchors)
     ledger: RecordSource | None = None
     schemes: tuple[Scheme, ...] = field(default_factory=default_schemes)
+    last_resort: tuple[Scheme, ...] = ()
     resolvers: tuple[Resolver, ...] = ()
     revocation: Fetcher | None = None
     ledger_keys: tuple[Verifier, ...] = ()

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import (
     AutoencoderDC,
     AutoencoderKL,
     DDIMScheduler,
+    DPMSolverMultistepScheduler,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
@@ -33,11 +35,14 @@ from transformers import (
     T5Tokenizer,
 )
 
+from guard.generation.autoencoder import PatchAutoencoder, principal_axes
 from guard.generation.checkpoint import SETTINGS
 from guard.generation.core import Limits
 from guard.generation.training.networks import train_tokenizer
+from tests.support.core import textured_picture
 
 SIDE = 64  # pixels: 8 latent cells
+MIRRORED = 16  # channels of a core that keeps its noise
 WORDS = ["a red house on a hill", "a boat on the sea at night", "mountains, clouds and a tree"]
 
 
@@ -99,6 +104,93 @@ def stable_diffusion(directory: Path) -> Path:
     )
     pipeline.save_pretrained(directory / "sd")
     return directory / "sd"
+
+
+def mirror(directory: Path) -> Path:
+    """Save a Stable Diffusion whose denoiser says nothing and whose latents are linear, so that a
+    picture keeps all of its noise; returns its directory."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(directory / "words")
+    proxies = np.stack([textured_picture("proxy", 32, 32, seed) for seed in range(40)])
+    vae = PatchAutoencoder(latent_channels=MIRRORED, scaling_factor=6.0)
+    vae.set_axes(principal_axes(proxies, MIRRORED, exponent=0.0))
+    unet = UNet2DConditionModel(
+        sample_size=4,
+        in_channels=MIRRORED,
+        out_channels=MIRRORED,
+        block_out_channels=(8,),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D",),
+        up_block_types=("CrossAttnUpBlock2D",),
+        cross_attention_dim=16,
+        attention_head_dim=2,
+        norm_num_groups=4,
+    )
+    torch.nn.init.zeros_(unet.conv_out.weight)
+    torch.nn.init.zeros_(unet.conv_out.bias)
+    pipeline = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=CLIPTextModel(_text_config(tokenizer)),
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=DPMSolverMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, steps_offset=1
+        ),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(directory / "mirror")
+    own = Limits(
+        default_width=8 * SIDE,
+        default_height=8 * SIDE,
+        size_multiple=32,
+        min_side=2 * SIDE,
+        max_side=8 * SIDE,
+        default_steps=4,
+        max_steps=50,
+        max_batch=8,
+        default_guidance=1.0,
+    )
+    (directory / "mirror" / SETTINGS).write_text(own.model_dump_json())
+    return directory / "mirror"
+
+
+def stable_diffusion_2(directory: Path) -> Path:
+    """Save a Stable Diffusion 2 of random weights: it predicts velocities, its text encoder is
+    OpenCLIP's (GELU, the layer before the last), and its attention is linear at the ends."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(directory / "words")
+    settings = _text_config(tokenizer)
+    settings.hidden_act, settings.num_hidden_layers = "gelu", 2
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=(1, 2),
+        use_linear_projection=True,
+        norm_num_groups=4,
+    )
+    pipeline = StableDiffusionPipeline(
+        vae=_vae(),
+        text_encoder=CLIPTextModel(settings),
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=DDIMScheduler(
+            prediction_type="v_prediction",
+            beta_schedule="scaled_linear",
+            steps_offset=1,
+            clip_sample=False,
+        ),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(directory / "sd2")
+    return directory / "sd2"
 
 
 def stable_diffusion_xl(directory: Path) -> Path:

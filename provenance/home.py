@@ -91,7 +91,8 @@ scheme = ""
 # Lists of known content (docs/image-guard.md gives the form); relative to this folder.
 known_content = []
 
-# How regions are made unreadable where policy redacts: pixelate, blur or inpaint.
+# How regions are made unreadable where policy redacts: pixelate, blur, inpaint, or core, which
+# paints over them.
 redaction = "pixelate"
 
 # Generators besides the embedded one (checkpoints, services) are declared as [[cores]] at the end
@@ -154,7 +155,7 @@ class Settings(Frozen):
     image_guards: tuple[Mapping[str, Any], ...] = ()
     second_view: bool = False
     training_data: tuple[Mapping[str, Any], ...] = ()
-    redaction: Literal["pixelate", "blur", "inpaint"] = "pixelate"
+    redaction: Literal["pixelate", "blur", "inpaint", "core"] = "pixelate"
 
 
 def _quoted(text: str) -> str:

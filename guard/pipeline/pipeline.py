@@ -31,6 +31,7 @@ from guard.pipeline.label import draw_label
 from guard.pipeline.observing import begun, tell, timed
 from guard.pipeline.redact import redact, redacted_areas
 from guard.pipeline.release import Draft, Provenance, Released, content_payload, release
+from guard.pipeline.repaint import repaint
 from guard.pipeline.request import ImageRequest
 from guard.pipeline.sent_in import SentIn, fitted, open_sent
 from guard.pipeline.source import Source, read_source
@@ -133,6 +134,11 @@ class Pipeline:
             raise SafetyUnavailable(
                 f"policy {self.policy.ref.name} obliges to {', '.join(sorted(impossible))}, which"
                 " no part of this deployment does; choose another policy"
+            )
+        if self.provenance.settings.redaction == "core" and not self.core.info.inpaints:
+            raise SafetyUnavailable(
+                f"redaction in wardmark.toml is core, and {self.core.info.name} does not paint over"
+                " a part of a picture; choose pixelate, blur or inpaint, or another core"
             )
         if unmet := self._unmet(self.core.info.domain):
             raise SafetyUnavailable(
@@ -358,7 +364,10 @@ class Pipeline:
             objected = [region for region in seen.regions if region.category is not None]
             style = self.provenance.settings.redaction
             areas = redacted_areas(pixels, objected)
-            pixels = redact(pixels, objected, style)
+            if style == "core":
+                pixels = repaint(self.core, pixels, areas, case.asked.seed)
+            else:
+                pixels = redact(pixels, objected, style)
             step = "redact" if what == "image" else "redact_input"
             trail = trail.after(step, {"regions": len(objected), "style": style})
             with timed(f"assess_{what}"):

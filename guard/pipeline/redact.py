@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from guard.assessment import Region
 from provenance.credential import RedactedArea
@@ -42,11 +43,10 @@ def redact(image: Pixels, regions: Sequence[Region], style: Style = "pixelate") 
     redacted = image.copy()
     areas = redacted_areas(image, regions)
     if style == "inpaint" and areas:
-        hidden = np.zeros(image.shape[:2], np.uint8)
+        hidden = np.zeros(image.shape[:2], bool)
         for area in areas:
-            hidden[area.y : area.y + area.height, area.x : area.x + area.width] = 255
-        filled = cv2.inpaint(image, hidden, INPAINT_RADIUS, cv2.INPAINT_TELEA)
-        return np.asarray(filled, np.uint8)
+            hidden[area.y : area.y + area.height, area.x : area.x + area.width] = True
+        return continued(image, hidden)
     for area in areas:
         patch = redacted[area.y : area.y + area.height, area.x : area.x + area.width]
         longer = max(patch.shape[:2])
@@ -58,3 +58,11 @@ def redact(image: Pixels, regions: Sequence[Region], style: Style = "pixelate") 
         coarse = cv2.resize(patch, cells, interpolation=cv2.INTER_AREA)
         patch[:] = cv2.resize(coarse, patch.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     return redacted
+
+
+def continued(image: Pixels, hidden: NDArray[np.bool_]) -> Pixels:
+    """``image`` with what is around ``hidden`` (H, W) continued over it (Telea 2004)."""
+    import cv2
+
+    filled = cv2.inpaint(image, hidden.astype(np.uint8) * 255, INPAINT_RADIUS, cv2.INPAINT_TELEA)
+    return np.asarray(filled, np.uint8)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class _Level(NamedTuple):
+class Level(NamedTuple):
     """How noisy a latent is: ``signal`` of the picture's latent and ``noise`` of standard noise,
     at the moment that the model knows as ``time``."""
 
@@ -41,7 +41,7 @@ def starting_noise(pipeline: Any, pictures: Sequence[Pixels], steps: int) -> NDA
         here = clean
         for there in levels:
             said = pipeline.unet(latents, there.time, encoder_hidden_states=wordless).sample
-            picture, noise = _parts(pipeline.scheduler, latents, said, here)
+            picture, noise = parts(pipeline.scheduler, latents, said, here)
             latents = there.signal * picture + there.noise * noise
             here = there
     flat: NDArray[np.float32] = latents.flatten(1).float().cpu().numpy()
@@ -57,18 +57,18 @@ def _wordless(pipeline: Any) -> Tensor:
     return hidden
 
 
-def _levels(scheduler: Any, steps: int) -> list[_Level]:
+def _levels(scheduler: Any, steps: int) -> list[Level]:
     """From the clean latent to pure noise: the levels that the scheduler itself would pass."""
     if _flows(scheduler):
         own = type(scheduler).from_config(scheduler.config)
         own.set_timesteps(steps)
         times = [None, *own.timesteps.flip(0)]
         sigmas = own.sigmas.flip(0).tolist()
-        return [_Level(time, 1.0 - s, s) for time, s in zip(times, sigmas, strict=True)]
+        return [Level(time, 1.0 - s, s) for time, s in zip(times, sigmas, strict=True)]
     kept = scheduler.alphas_cumprod  # the share of signal in the variance, by time
     passed = np.linspace(0, len(kept) - 1, steps + 1).round().astype(int)[1:].tolist()
     shares = [(time, float(kept[time])) for time in passed]
-    return [_Level(None, 1.0, 0.0), *(_Level(t, s**0.5, (1.0 - s) ** 0.5) for t, s in shares)]
+    return [Level(None, 1.0, 0.0), *(Level(t, s**0.5, (1.0 - s) ** 0.5) for t, s in shares)]
 
 
 def _flows(scheduler: Any) -> bool:
@@ -80,7 +80,7 @@ def _predicts(scheduler: Any) -> str:
     return str(scheduler.config.get("prediction_type", "epsilon"))
 
 
-def _parts(scheduler: Any, latents: Tensor, said: Tensor, at: _Level) -> tuple[Tensor, Tensor]:
+def parts(scheduler: Any, latents: Tensor, said: Tensor, at: Level) -> tuple[Tensor, Tensor]:
     """The picture's latent and the noise, of which the model ``said`` that latents consist."""
     match _predicts(scheduler):
         case "flow_prediction":

@@ -17,7 +17,13 @@ from tests.support.core import InMemoryCore, textured_picture
 # diffusers' DPM-Solver hands torch tensors to np.array, which numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-FAMILIES = [tiny.stable_diffusion, tiny.stable_diffusion_xl, tiny.stable_diffusion_3, tiny.flux]
+FAMILIES = [
+    tiny.stable_diffusion,
+    tiny.stable_diffusion_2,
+    tiny.stable_diffusion_xl,
+    tiny.stable_diffusion_3,
+    tiny.flux,
+]
 PHOTO = textured_picture("a photograph", 64, 64, 1)
 MASK = np.zeros((64, 64), bool)
 MASK[16:48, 8:40] = True

@@ -6,6 +6,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import torch
+from diffusers import DPMSolverMultistepScheduler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
@@ -15,6 +17,7 @@ from guard.errors import InvalidRequest
 from guard.generation import GenerationRequest
 from guard.generation.core import MarkedNoise
 from guard.generation.diffusers_core import DiffusersCore
+from guard.generation.inversion import Level, parts
 from guard.generation.noise_mark import NoiseMark
 from guard.generation.noise_scheme import NoiseScheme, noise_mark
 from guard.pipeline import ImageRequest, deliver
@@ -105,6 +108,22 @@ def test_the_key_is_not_shown() -> None:
     asked = MarkedNoise(MARK, (bytes(8),))
     assert "kkkk" not in repr(asked)
     assert noise_mark(b"k" * 32).key != b"k" * 32  # the pixels' mark and this one share no secret
+
+
+@pytest.mark.parametrize("predicts", ["epsilon", "v_prediction", "flow_prediction"])
+def test_what_a_model_says_is_parted_into_picture_and_noise(predicts: str) -> None:
+    scheduler = DPMSolverMultistepScheduler(prediction_type=predicts, steps_offset=1)
+    picture, noise = torch.randn((2, 4, 8, 8), generator=torch.Generator().manual_seed(1))
+    straight = predicts == "flow_prediction"
+    at = Level(0, 0.6, 0.4 if straight else 0.8)
+    said = {
+        "epsilon": noise,
+        "v_prediction": at.signal * noise - at.noise * picture,
+        "flow_prediction": noise - picture,
+    }[predicts]
+    parted = parts(scheduler, at.signal * picture + at.noise * noise, said, at)
+    assert torch.allclose(parted[0], picture, atol=1e-5)
+    assert torch.allclose(parted[1], noise, atol=1e-5)
 
 
 # A core that keeps all of its noise, so that every way back to it must find it.

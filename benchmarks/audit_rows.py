@@ -72,6 +72,7 @@ def _table(numbers: range, rng: np.random.Generator) -> pa.Table:
         "bytes": np.full(count, 300_000),
         "gps": [True] * count,
         "attribution": [True] * count,
+        "share_alike": [False] * count,
         "consent": ["declared"] * count,
         "standing": ["permitted"] * count,
         "licence_use": ["any"] * count,

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from hashlib import file_digest
 from importlib.metadata import version
 from itertools import chain
@@ -40,6 +41,7 @@ from datasets_audit.features import Features, feature_findings, load_features
 from datasets_audit.figures import QUESTIONS, SAMPLES, ask, balance_questions, database
 from datasets_audit.findings import Finding
 from datasets_audit.licence import DeclaredUse
+from datasets_audit.look import Look
 from datasets_audit.memory import Memory, inspected
 from datasets_audit.poison import poison_findings
 from datasets_audit.recording import record
@@ -103,6 +105,7 @@ def audit(
     memory: Path | str | None = None,
     key: "LedgerKey | None" = None,
     features: Path | str | None = None,
+    look: Look | None = None,
 ) -> AuditReport:
     """Audit the data set at ``source``, a path or URL (``sources.open_source`` says of what).
 
@@ -115,7 +118,8 @@ def audit(
     ``rights``: opt-outs and recorded responses (``datasets_audit.rights.load_rights``).
     ``memory``: a file that remembers what was measured, so that only what changed is opened, and an
     audit that was killed goes on. ``key``: of the ledger, signs a statement of the version.
-    ``features``: Parquet of feature vectors (``datasets_audit.features``).
+    ``features``: Parquet of feature vectors (``datasets_audit.features``). ``look``: reads what is
+    written in pictures, or counts faces (``datasets_audit.look``).
 
     Raises SourceInvalid, AnnotationsInvalid, ReferenceInvalid, FeaturesInvalid, EngineUnknown,
     OutputOccupied, MemoryUnusable, OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong
@@ -141,10 +145,10 @@ def audit(
         (folder / SKETCH_KEY).parent.mkdir()
         (folder / SKETCH_KEY).write_text(sketch_key(terms.secret).hex() + "\n", encoding="ascii")
         writer = ShardWriter(folder, stated, terms)
-        remembered = stack.enter_context(Memory(Path(memory))) if memory else None
-        passing = stack.enter_context(
-            closing(inspected(spread, inspect_batch, given.batches(), remembered))
-        )
+        looks = look.name if look else ""
+        remembered = stack.enter_context(Memory(Path(memory), looks)) if memory else None
+        work = partial(inspect_batch, look=look)
+        passing = stack.enter_context(closing(inspected(spread, work, given.batches(), remembered)))
         counted_in = _counted(passing, count, tick)
         shards = [
             writer.write(number, pictures) for number, pictures in enumerate(in_shards(counted_in))
@@ -155,6 +159,7 @@ def audit(
                 connection, folder, given, shards, stated, terms, population, vectors,
                 name=name, location=str(source), recorded=ledger is not None,
                 annotated=str(annotations) if annotations else None,
+                look=looks,
             )  # fmt: skip
         tick("measuring", 1, 1)
         if ledger is not None:
@@ -190,6 +195,7 @@ def _measure(
     location: str,
     annotated: str | None,
     recorded: bool,
+    look: str,
 ) -> AuditReport:
     attributes = annotations.attributes if annotations else ()
     balance = measure_balance(connection, attributes, reference)
@@ -242,7 +248,7 @@ def _measure(
         balance=balance,
         checklist=tuple(assess(answered_by_audits(load_frameworks()), of_audit(audited))),
         files=_digests(folder),
-        tools={tool: version(tool) for tool in TOOLS},
+        tools={tool: version(tool) for tool in TOOLS} | ({"look": look} if look else {}),
         rights=terms.rights.files,
     )
 
@@ -294,7 +300,8 @@ def _write_report(
     (folder / "card.md").write_text(data_card(report), encoding="utf-8")
     with database(folder) as connection:
         drawn = page.draw_map(connection, source)
-    (folder / "report.html").write_text(page.render(report, source, drawn), encoding="utf-8")
+        shown = page.thumbnails(report.findings, source, connection)
+    (folder / "report.html").write_text(page.render(report, shown, drawn), encoding="utf-8")
     text = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
 

@@ -13,6 +13,7 @@ WardmarkError (policies.errors)
 │   └── OutputOccupied        2 / 409   the output folder holds something that is no audit
 └── Unavailable
     ├── EngineUnavailable     4 / 503   an engine whose software or cluster is not there
+    ├── LookUnavailable       4 / 503   what counts faces is not installed
     ├── PdfUnavailable        4 / 503   no browser that prints
     └── WorkerLost            4 / 503   a worker process died in the middle of the pass
 """
@@ -87,6 +88,12 @@ class EngineUnavailable(Unavailable):
     """The engine's software is not installed, its cluster does not answer or has other versions."""
 
     code = "engine_unavailable"
+
+
+class LookUnavailable(Unavailable):
+    """What was to look closer at pictures is not installed."""
+
+    code = "look_unavailable"
 
 
 class PdfUnavailable(Unavailable):

@@ -156,6 +156,11 @@ KINDS: Final[dict[str, FindingKind]] = {
         "A model can repeat an address or a number that it was shown.",
         "Take it out of the captions.",
     ),
+    "text_personal": FindingKind(
+        _S, "What is written in pictures holds personal data",
+        "An address or number on a letter, a screen or a sign leads to a person.",
+        "Look at them; cover the writing or remove the pictures.",
+    ),
     "url_drift": FindingKind(
         _S, "Files are not what their annotation was made for",
         "What an address serves can be swapped after it was listed: the simplest way to poison.",
@@ -263,6 +268,11 @@ KINDS: Final[dict[str, FindingKind]] = {
         "Learning from generated pictures narrows what a model draws.",
         "Decide what share of them the data set may have.",
     ),
+    "face_possible": FindingKind(
+        _N, "Pictures may show faces",
+        "Who can be recognised has a say in how the picture is used.",
+        "See that consent is stated for whoever is shown.",
+    ),
     "c2pa_present": FindingKind(
         _N, "Pictures carry a C2PA credential",
         "It may say that a picture is AI-made, or that it must not be trained on.",
@@ -320,6 +330,10 @@ def _of_inspection(key: str, seen: Inspection) -> Iterator[Finding]:
         yield Finding("c2pa_present", key, detail=seen.credential)
     if seen.c2pa and seen.credential == "broken":
         yield Finding("credential_broken", key)
+    if seen.text_personal:
+        yield Finding("text_personal", key, detail=seen.text_personal)
+    if seen.faces:
+        yield Finding("face_possible", key, detail=f"{seen.faces}")
     if seen.synthetic:
         yield Finding("synthetic_stated", key)
     width, height = seen.width or 0, seen.height or 0

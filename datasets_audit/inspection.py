@@ -5,7 +5,7 @@ bits from the PDQ of the full picture (docs/audit.md gives the measured distance
 the 31 bits at which two pictures count as the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets_audit.exif import Exif, read_exif
+from datasets_audit.look import Look
+from datasets_audit.personal import personal_kinds
 from datasets_audit.selfstated import read_statements
 from provenance.errors import PictureInvalid, PictureTooLarge
 from provenance.picture import MAX_PIXELS, decode, media_type
@@ -54,6 +56,8 @@ class Inspection:
     any signer (``provenance.credential.Integrity``). ``synthetic``,
     ``no_training``, ``rights``: what the file says of itself (``selfstated``). ``corners``: four
     hashes of the corners, 16 hex digits each, as they are read; ``-`` for a plain corner.
+    ``text_personal``: kinds of personal data in what is written in the picture, "" for none;
+    ``faces``: how many there may be; both None where nobody looked closer (``look``).
     """
 
     bytes: int
@@ -79,6 +83,8 @@ class Inspection:
     no_training: str | None = None
     rights: str | None = None
     corners: str | None = None
+    text_personal: str | None = None
+    faces: int | None = None
 
 
 def unreadable(detail: str) -> Inspection:
@@ -86,8 +92,11 @@ def unreadable(detail: str) -> Inspection:
     return Inspection(bytes=0, sha256=None, problem=Problem.UNREADABLE, detail=detail)
 
 
-def inspect(data: bytes) -> Inspection:
-    """Measure one file. Never raises for what is in it: a broken picture is a finding."""
+def inspect(data: bytes, look: Look | None = None) -> Inspection:
+    """Measure one file. Never raises for what is in it: a broken picture is a finding.
+
+    ``look``: looks closer, at the picture in its full size. Raises what that raises.
+    """
     digest = sha256(data).hexdigest()
     if not data:
         return Inspection(0, digest, Problem.EMPTY, "The file has no bytes.")
@@ -102,7 +111,21 @@ def inspect(data: bytes) -> Inspection:
         return Inspection(len(data), digest, Problem.TOO_LARGE, str(error), kind)
     except PictureInvalid as error:
         return Inspection(len(data), digest, Problem.DAMAGED, str(error), kind)
-    return _measure(grey, width, height, Inspection(len(data), digest, media_type=kind), data, exif)
+    found = Inspection(len(data), digest, media_type=kind)
+    measured = _measure(grey, width, height, found, data, exif)
+    return measured if look is None else _looked(measured, data, look)
+
+
+def _looked(measured: Inspection, data: bytes, look: Look) -> Inspection:
+    try:
+        seen = look(decode(data).pixels)
+    except (PictureInvalid, PictureTooLarge) as error:
+        # What opens scaled down and not in full is damaged all the same.
+        return Inspection(
+            measured.bytes, measured.sha256, Problem.DAMAGED, str(error), measured.media_type
+        )
+    kinds = None if seen.text is None else ", ".join(personal_kinds(seen.text))
+    return replace(measured, text_personal=kinds, faces=seen.faces)
 
 
 def _measure(

@@ -26,7 +26,7 @@ from datasets_audit.inspection import Inspection, Problem
 from datasets_audit.shards import Inspected
 from datasets_audit.sources import Batch
 
-FORMAT: Final = 1  # of what is measured; raised whenever a measurement changes its meaning
+FORMAT: Final = 2  # of what is measured; raised whenever a measurement changes its meaning
 MEASURED_WITH: Final = ("opencv-python", "pdqhash", "simplejpeg", "numpy")
 COMMIT_SECONDS: Final = 1.0
 BUSY_SECONDS: Final = 30.0
@@ -35,10 +35,11 @@ BUSY_SECONDS: Final = 30.0
 class Memory:
     """Inspections by stamp, in an SQLite file. A context manager; ``keep`` decides what stays."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises MemoryUnusable where the file cannot be used."""
+    def __init__(self, path: Path, look: str = "") -> None:
+        """``look``: what looks closer. Raises MemoryUnusable where the file cannot be used."""
         self._path = path
-        measured = orjson.dumps([FORMAT, *(version(name) for name in MEASURED_WITH)]).decode()
+        tools = [*(version(name) for name in MEASURED_WITH), look]
+        measured = orjson.dumps([FORMAT, *tools]).decode()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=BUSY_SECONDS)

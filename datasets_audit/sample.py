@@ -131,6 +131,7 @@ _TYPES: Final = {
     "brightness": "float64",
     "dark": "int16",
     "light": "int16",
+    "faces": "int16",
     "gps": "bool",
     "serial": "bool",
     "owner": "bool",

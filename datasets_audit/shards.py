@@ -15,6 +15,7 @@ from datasets_audit.declaration import Terms, combine
 from datasets_audit.errors import SourceInvalid
 from datasets_audit.findings import Finding, findings_of
 from datasets_audit.inspection import Inspection, inspect, unreadable
+from datasets_audit.look import Look
 from datasets_audit.report import Shard
 from datasets_audit.sample import Row, rows_root, schema, to_row
 from datasets_audit.sketch import Sketch, sketch, sketch_key
@@ -36,14 +37,14 @@ class Inspected(NamedTuple):
     inspection: Inspection
 
 
-def inspect_batch(batch: Batch) -> list[Inspected]:
+def inspect_batch(batch: Batch, look: Look | None = None) -> list[Inspected]:
     """Measure every picture of a batch. This is what runs in worker processes."""
     return [
         Inspected(
-            taken.key,
-            inspect(taken.data) if taken.data is not None else unreadable(taken.problem or ""),
+            key,
+            inspect(data, look) if data is not None else unreadable(problem or ""),
         )
-        for taken in batch.read()
+        for key, data, problem in batch.read()
     ]
 
 

@@ -144,7 +144,14 @@ def _caption_privacy(a: Audited) -> Evidence:
     if found:
         return wanting(f"{found:,} captions hold what may name or reach a person.",
                        "Take it out of these captions and audit again.", "privacy.caption")
-    return shown("No caption holds an address, a number or a card of a person.", "privacy.caption")
+    written = a.count("privacy.text")
+    if written:
+        return wanting(f"{written:,} pictures show writing that may name or reach a person.",
+                       "Cover it or remove them, and audit again.", "privacy.text")
+    read = a.count("privacy.read")
+    also = f" Nor does what is written in the {read:,} pictures that were read." if read else ""
+    return shown(f"No caption holds an address, a number or a card of a person.{also}",
+                 "privacy.caption", "privacy.text")  # fmt: skip
 
 
 def _row_privacy(_: Audited) -> Evidence:

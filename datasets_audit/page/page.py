@@ -1,6 +1,6 @@
 """Puts a report into its page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,7 @@ from datasets_audit.consent import ConsentState
 from datasets_audit.findings import Severity
 from datasets_audit.licence import LicenceUse
 from datasets_audit.page.charts import Slice, heat_map, percent, ring, share_bars, stacked
-from datasets_audit.page.thumbnails import thumbnails
 from datasets_audit.report import AuditReport, ControlStatus
-from datasets_audit.sources import Source
 from policies.frameworks import load_framework
 
 if TYPE_CHECKING:
@@ -28,9 +26,10 @@ CONSENT_ORDER = (
 )
 
 
-def render(report: AuditReport, source: Source, drawn: Markup | None = None) -> str:
-    """The page. ``source`` is asked again for the few pictures that are shown; ``drawn``: the map
-    of the data set."""
+def render(
+    report: AuditReport, shown: Mapping[str, str] | None = None, drawn: Markup | None = None
+) -> str:
+    """The page. ``shown``: data URLs of pictures by key; ``drawn``: the map of the data set."""
     environment = _environment()
     environment.filters["percent"] = percent
     environment.filters["share_bars"] = share_bars
@@ -48,7 +47,7 @@ def render(report: AuditReport, source: Source, drawn: Markup | None = None) -> 
         ],
         checklists=_checklists(report.checklist),
         drawn=drawn,
-        thumbnails=thumbnails(report.findings, source),
+        thumbnails=shown or {},
     )
 
 

@@ -6,12 +6,16 @@ shown; a report travels further than a data set.
 
 import base64
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from datasets_audit.figures import FINDINGS
 from datasets_audit.report import FindingGroup
 from datasets_audit.sources import Source
 from provenance.errors import PictureInvalid, PictureTooLarge
 from provenance.picture import decode, encode
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 SHOWN: Final = frozenset(
     {"duplicate_exact", "duplicate_near", "picture_dark", "picture_light", "picture_blurred",
@@ -19,25 +23,32 @@ SHOWN: Final = frozenset(
 )  # fmt: skip
 PRIVATE: Final = frozenset(
     {"consent_withdrawn", "consent_expired", "consent_unknown", "consent_contradicted",
-     "exif_gps", "exif_owner"}
+     "exif_gps", "exif_owner", "text_personal", "face_possible"}
 )  # fmt: skip
 SIDE: Final = 112  # pixels
 MAX_THUMBNAILS: Final = 24
 QUALITY: Final = 72  # JPEG
 
 
-def thumbnails(groups: Iterable[FindingGroup], source: Source) -> dict[str, str]:
+def thumbnails(
+    groups: Iterable[FindingGroup], source: Source, connection: "DuckDBPyConnection"
+) -> dict[str, str]:
     """A data URL for each picture to be shown, by its key."""
-    groups = list(groups)
-    withheld = {e.key for group in groups if group.code in PRIVATE for e in group.examples}
     wanted = [
         example.key
         for group in groups
         if group.code in SHOWN
         for example in group.examples
-        if example.key is not None and example.key not in withheld
+        if example.key is not None
     ]
-    chosen = set(list(dict.fromkeys(wanted))[:MAX_THUMBNAILS])
+    # Asked of all findings: a report names only the first of each kind.
+    withheld = connection.execute(
+        f"SELECT DISTINCT key FROM {FINDINGS} "  # noqa: S608 - our own name
+        "WHERE code IN (SELECT unnest($1)) AND key IN (SELECT unnest($2))",
+        [sorted(PRIVATE), wanted],
+    ).fetchall()
+    shown = dict.fromkeys(key for key in wanted if (key,) not in withheld)
+    chosen = set(list(shown)[:MAX_THUMBNAILS])
     return {
         taken.key: url
         for taken in source.fetch(chosen)

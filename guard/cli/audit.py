@@ -14,6 +14,7 @@ from datasets_audit.page.pdf import print_pdf
 from datasets_audit.register import memory_of, remember
 from datasets_audit.rights import load_rights
 from datasets_audit.signals import Manners, record_signals, stated_addresses
+from guard.cli.closer_look import CloserLook
 from guard.cli.options import HomeOption, JsonOption, open_home
 from guard.cli.output import print_json, progress_bar, results, say
 
@@ -61,6 +62,13 @@ def audit_data_set(
     features: Annotated[
         Path | None, typer.Option(help="Feature vectors: Parquet of key, feature, caption_feature.")
     ] = None,
+    read_text: Annotated[
+        bool,
+        typer.Option("--read-text", help="Look for personal data in what is written in pictures."),
+    ] = False,
+    count_faces: Annotated[
+        bool, typer.Option("--count-faces", help="Count what may be faces; needs scikit-image.")
+    ] = False,
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Print report.pdf as well; needs Chromium.")
     ] = False,
@@ -100,6 +108,7 @@ def audit_data_set(
             key=opened.ledger_key if opened.holds_ledger_key else None,
             features=features,
             memory=None if afresh else memory_of(opened.path, name),
+            look=CloserLook.of(read_text=read_text, count_faces=count_faces),
         )
     remember(opened.path, report, folder)
     if pdf:

@@ -17,6 +17,7 @@ from paint import jpeg
 from datasets_audit import AuditReport, audit, memory, shards
 from datasets_audit.errors import MemoryUnusable
 from datasets_audit.example import make_example
+from datasets_audit.look import Look
 
 TERMS = {"name": "x", "as_of": date(2026, 6, 30), "secret": b"a secret of exactly 32 bytes ..."}
 
@@ -27,9 +28,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     whole = shards.inspect
 
-    def noting(data: bytes) -> object:
+    def noting(data: bytes, look: Look | None) -> object:
         sizes.append(len(data))
-        return whole(data)
+        return whole(data, look)
 
     monkeypatch.setattr(shards, "inspect", noting)
     return sizes
@@ -73,7 +74,7 @@ def test_other_versions_of_the_tools_measure_anew(
 ) -> None:
     images = make_example(tmp_path / "example").images
     pictures = remembered(images, tmp_path / "seen").source.pictures
-    monkeypatch.setattr(memory, "FORMAT", 2)
+    monkeypatch.setattr(memory, "FORMAT", memory.FORMAT + 1)
     remembered(images, tmp_path / "seen")
     assert len(opened) == 2 * pictures
 
@@ -117,6 +118,7 @@ PROGRAM = """
 import sys
 from datetime import date
 from datasets_audit import audit
+from datasets_audit.look import Look
 audit(sys.argv[1], name="x", as_of=date(2026, 6, 30), secret=b"a secret of exactly 32 bytes ...",
       memory=sys.argv[2], out=sys.argv[3], workers=1)
 """

@@ -152,6 +152,7 @@ class Settings(Frozen):
     prompt_guards: tuple[Mapping[str, Any], ...] = ()  # the guard wing knows their form
     cores: tuple[Mapping[str, Any], ...] = ()  # the same
     noise_marks: tuple[str, ...] = ()  # cores by name
+    word_evidence: bool = False
     image_guards: tuple[Mapping[str, Any], ...] = ()
     second_view: bool = False
     training_data: tuple[Mapping[str, Any], ...] = ()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from guard.errors import GenerationCancelled
 from guard.generation.core import Core, CoreInfo, GenerationRequest, Progress
+from guard.generation.word_maps import WordMap
 from provenance.picture import Pixels
 
 LOOK_SECONDS = 0.05  # between looks whether a request that waits was cancelled
@@ -78,6 +79,16 @@ class BatchingCore(Core):
         if ticket.error is not None:
             raise ticket.error
         return [ticket.drawn]
+
+    def word_maps(
+        self,
+        request: GenerationRequest,
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[WordMap, ...]:
+        """Of the core itself, which is watched alone."""
+        return self._core.word_maps(request, progress=progress, cancelled=cancelled)
 
     def _run(self) -> None:
         while True:

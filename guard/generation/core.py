@@ -21,6 +21,7 @@ from pydantic import Field, InstanceOf
 
 from guard.errors import CoreUnavailable, InvalidRequest
 from guard.generation.noise_mark import NoiseMark
+from guard.generation.word_maps import WordMap
 from policies.decision import Frozen
 from provenance.picture import Pixels
 
@@ -57,7 +58,7 @@ class CoreInfo(Limits):
     out. `digest`: SHA-256 (hex) over its weights and settings, file by file. `edits`: it changes
     pictures as a whole; `inpaints`: it changes the masked part of one. `batches`: several requests
     are drawn in less time together than one after the other. ``marks_noise``: pictures can begin
-    with marked noise (``guard.generation.noise_mark``).
+    with marked noise (``guard.generation.noise_mark``). ``shows_words``: it has ``word_maps``.
     """
 
     name: str
@@ -67,6 +68,7 @@ class CoreInfo(Limits):
     inpaints: bool = False
     batches: bool = True
     marks_noise: bool = False
+    shows_words: bool = False
 
     def check(self, request: GenerationRequest) -> None:
         """Raise InvalidRequest, naming the limit, if this core cannot draw what is asked for."""
@@ -247,6 +249,24 @@ class Core(Protocol):
     ) -> list[Pixels]:
         """Draw one request, as a batch of one. Raises as `generate_batch`."""
         return self.generate_batch([request], progress=progress, cancelled=cancelled)[0]
+
+
+    def word_maps(
+        self,
+        request: GenerationRequest,
+        *,
+        progress: Progress | None = None,  # noqa: ARG002
+        cancelled: Callable[[], bool] | None = None,  # noqa: ARG002
+    ) -> tuple[WordMap, ...]:
+        """Where each word of the prompt had its say: draws the one picture of ``request`` again.
+
+        Raises InvalidRequest where the core does not show it, else as `generate`.
+        """
+        self.info.check(request)
+        raise InvalidRequest(
+            f"{self.info.name!r} shows no maps of words: it draws elsewhere, or with a transformer "
+            "in place of a UNet; leave them out."
+        )
 
 
 def load_core(name_or_directory: str | Path) -> Core:

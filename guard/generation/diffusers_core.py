@@ -86,6 +86,7 @@ class DiffusersCore(Core):
             edits=self._checkpoint.edits,
             inpaints=self._checkpoint.edits,
             marks_noise=self._checkpoint.inverts,
+            shows_words="unet" in self._checkpoint.parts,
             **self._checkpoint.limits.model_dump() | self._own,
         )
 

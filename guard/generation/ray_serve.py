@@ -126,7 +126,8 @@ class RayServeCore(Core):
         except Exception as error:
             raise _unavailable(name, error) from error
         self._digest = info.digest
-        self._info: CoreInfo = info.model_copy(update={"name": name})
+        # Whoever is asked for pictures there cannot be watched.
+        self._info: CoreInfo = info.model_copy(update={"name": name, "shows_words": False})
 
     @property
     def info(self) -> CoreInfo:

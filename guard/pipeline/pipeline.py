@@ -36,6 +36,7 @@ from guard.pipeline.request import ImageRequest
 from guard.pipeline.sent_in import SentIn, fitted, open_sent
 from guard.pipeline.source import Source, read_source
 from guard.pipeline.trail import DISCHARGES, EDIT_STEPS, REQUIRED_STEPS, Trail
+from guard.pipeline.word_regions import with_regions_of_words
 from policies.candidate import Candidate
 from policies.categories import CATEGORIES
 from policies.decision import Action, Decision, Obligation, Scalar
@@ -252,6 +253,9 @@ class Pipeline:
         """From one drawn picture to a released file. Raises DecisionRefused."""
         at("decide_image")
         trail = trail.after("assess_image", _looked(seen))
+        if self.provenance.settings.word_evidence:
+            one = case.asked.part(index, 1)
+            seen = with_regions_of_words(self.core, one, case.prompt.assessment, seen)
         look = self._look(case, "image", pixels, seen, trail)
         decision, trail = look.decision, look.trail
         decided = (*case.decided, decision)

@@ -37,7 +37,7 @@ from datasets_audit.declaration import Terms
 from datasets_audit.documents import data_card, training_summary
 from datasets_audit.engine import default_workers, load_engine
 from datasets_audit.errors import OutputOccupied
-from datasets_audit.features import Features, feature_findings, load_features
+from datasets_audit.features import Features, LabelJudge, feature_findings, load_features
 from datasets_audit.figures import QUESTIONS, SAMPLES, ask, balance_questions, database
 from datasets_audit.findings import Finding
 from datasets_audit.licence import DeclaredUse
@@ -106,6 +106,7 @@ def audit(
     key: "LedgerKey | None" = None,
     features: Path | str | None = None,
     look: Look | None = None,
+    label_judge: LabelJudge = LabelJudge.CONFIDENCE,
 ) -> AuditReport:
     """Audit the data set at ``source``, a path or URL (``sources.open_source`` says of what).
 
@@ -119,7 +120,8 @@ def audit(
     ``memory``: a file that remembers what was measured, so that only what changed is opened, and an
     audit that was killed goes on. ``key``: of the ledger, signs a statement of the version.
     ``features``: Parquet of feature vectors (``datasets_audit.features``). ``look``: reads what is
-    written in pictures, or counts faces (``datasets_audit.look``).
+    written in pictures, or counts faces (``datasets_audit.look``). ``label_judge``: which labels
+    are doubtful, where there are features.
 
     Raises SourceInvalid, AnnotationsInvalid, ReferenceInvalid, FeaturesInvalid, EngineUnknown,
     OutputOccupied, MemoryUnusable, OutputFailed, WorkerLost, LedgerUnavailable. Whatever is wrong
@@ -159,7 +161,7 @@ def audit(
                 connection, folder, given, shards, stated, terms, population, vectors,
                 name=name, location=str(source), recorded=ledger is not None,
                 annotated=str(annotations) if annotations else None,
-                look=looks,
+                look=looks, label_judge=label_judge,
             )  # fmt: skip
         tick("measuring", 1, 1)
         if ledger is not None:
@@ -196,6 +198,7 @@ def _measure(
     annotated: str | None,
     recorded: bool,
     look: str,
+    label_judge: LabelJudge,
 ) -> AuditReport:
     attributes = annotations.attributes if annotations else ()
     balance = measure_balance(connection, attributes, reference)
@@ -204,7 +207,7 @@ def _measure(
         (Finding("file_not_taken", stray.key, detail=stray.why) for stray in source.strays()),
         find_copies(connection, folder),
         poison_findings(connection, folder),
-        feature_findings(connection, features) if features else (),
+        feature_findings(connection, features, label_judge) if features else (),
         _of_annotations(annotations, folder) if annotations else (),
         balance_findings(balance),
     )
@@ -248,7 +251,7 @@ def _measure(
         balance=balance,
         checklist=tuple(assess(answered_by_audits(load_frameworks()), of_audit(audited))),
         files=_digests(folder),
-        tools={tool: version(tool) for tool in TOOLS} | ({"look": look} if look else {}),
+        tools=_tools(look, label_judge if features else None),
         rights=terms.rights.files,
     )
 
@@ -276,6 +279,13 @@ def write_attribution(connection: "DuckDBPyConnection", folder: Path) -> None:
     with pyarrow.csv.CSVWriter(folder / "attribution.csv", rows.schema) as file:
         for batch in rows:
             file.write_batch(batch)
+
+
+def _tools(look: str, label_judge: LabelJudge | None) -> dict[str, str]:
+    tools = {tool: version(tool) for tool in TOOLS}
+    if label_judge is LabelJudge.CLEANLAB:
+        tools["cleanlab"] = version("cleanlab")
+    return tools | ({"look": look} if look else {})
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ WardmarkError (policies.errors)
 │   └── OutputOccupied        2 / 409   the output folder holds something that is no audit
 └── Unavailable
     ├── EngineUnavailable     4 / 503   an engine whose software or cluster is not there
-    ├── LookUnavailable       4 / 503   what counts faces is not installed
+    ├── LookUnavailable       4 / 503   what was to look closer is not installed
     ├── PdfUnavailable        4 / 503   no browser that prints
     └── WorkerLost            4 / 503   a worker process died in the middle of the pass
 """
@@ -91,7 +91,7 @@ class EngineUnavailable(Unavailable):
 
 
 class LookUnavailable(Unavailable):
-    """What was to look closer at pictures is not installed."""
+    """What was to look closer at pictures or labels is not installed."""
 
     code = "look_unavailable"
 

@@ -7,13 +7,14 @@ nothing. Pure but for reading the file.
 """
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets_audit.errors import FeaturesInvalid
+from datasets_audit.errors import FeaturesInvalid, LookUnavailable
 from datasets_audit.figures import SAMPLES
 from datasets_audit.findings import Finding
 
@@ -30,6 +31,13 @@ NEIGHBOURS: Final = 10
 REFERENCES: Final = 20_000  # pictures among which neighbours are sought
 MAX_VECTORS: Final = 2_000_000
 _ROWS: Final = 512  # compared at once; bounds memory
+
+
+class LabelJudge(StrEnum):
+    """Who decides which labels are probably wrong, from what neighbours say."""
+
+    CONFIDENCE = "confidence"  # our own rule, below
+    CLEANLAB = "cleanlab"  # cleanlab.filter.find_label_issues
 
 
 class Features(NamedTuple):
@@ -65,7 +73,9 @@ def load_features(path: Path) -> Features:
     return Features(keys, pictures, captions)
 
 
-def feature_findings(connection: "DuckDBPyConnection", features: Features) -> Iterator[Finding]:
+def feature_findings(
+    connection: "DuckDBPyConnection", features: Features, judge: LabelJudge = LabelJudge.CONFIDENCE
+) -> Iterator[Finding]:
     """Findings on the pictures of an audit that have features, in the order of the file."""
     there, given = _labels(connection, features.keys)
     keys = [features.keys[at] for at in there]
@@ -78,7 +88,7 @@ def feature_findings(connection: "DuckDBPyConnection", features: Features) -> It
         for at in np.flatnonzero(misfits(cosines)):
             yield Finding("caption_mismatch", keys[at], detail=f"cosine {cosines[at]:.2f}")
     labelled = [at for at, label in enumerate(given) if label is not None]
-    suggested = label_errors(vectors[labelled], [str(given[at]) for at in labelled])
+    suggested = label_errors(vectors[labelled], [str(given[at]) for at in labelled], judge)
     for place, label in zip(labelled, suggested, strict=True):
         if label is not None:
             detail = f"{given[place]}, neighbours say {label}"
@@ -127,23 +137,51 @@ def misfits(cosines: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(_deviation(cosines) < -MISFITTING)
 
 
-def label_errors(vectors: Vectors, labels: Sequence[str]) -> list[str | None]:
+def label_errors(
+    vectors: Vectors, labels: Sequence[str], judge: LabelJudge = LabelJudge.CONFIDENCE
+) -> list[str | None]:
     """For each picture the label that its neighbours suggest with confidence, None if its own.
 
     Confident learning (Northcutt, Jiang and Chuang 2021): the share of a label among the nearest
     NEIGHBOURS, itself left out, is taken as its probability; another label is suggested where that
-    exceeds what pictures of that label have on average.
+    exceeds what pictures of that label have on average. Raises LookUnavailable where the ``judge``
+    is not installed.
     """
     names, given = np.unique(np.array(labels, dtype=object).astype(str), return_inverse=True)
     if len(vectors) < SMALLEST_GROUP or len(names) < 2:
         return [None] * len(vectors)
     shares = _neighbour_shares(vectors, given, len(names))
+    if judge is LabelJudge.CLEANLAB:
+        best, doubtful = _cleanlab(shares, given)
+    else:
+        best, doubtful = _confidence(shares, given)
+    return [str(names[one]) if doubt else None for one, doubt in zip(best, doubtful, strict=True)]
+
+
+def _confidence(
+    shares: NDArray[np.float32], given: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(n,) the label that is suggested, and whether it is."""
     own = shares[np.arange(len(given)), given]
-    usual = np.array([own[given == label].mean() for label in range(len(names))])
+    usual = np.array([own[given == label].mean() for label in range(shares.shape[1])])
     confident = np.where(shares >= np.maximum(usual, 0.5), shares, -1.0)
     best = confident.argmax(axis=1)
-    doubtful = (confident.max(axis=1) > 0) & (best != given)
-    return [str(names[one]) if doubt else None for one, doubt in zip(best, doubtful, strict=True)]
+    return best, (confident.max(axis=1) > 0) & (best != given)
+
+
+def _cleanlab(
+    shares: NDArray[np.float32], given: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The same by cleanlab's rule of noise rates."""
+    try:
+        from cleanlab.filter import find_label_issues
+    except ImportError as error:
+        raise LookUnavailable(
+            "cleanlab is not installed: pip install 'wardmark[cleanlab]'."
+        ) from error
+    best = shares.argmax(axis=1)
+    issues = find_label_issues(labels=given, pred_probs=shares.astype(np.float64), n_jobs=1)
+    return best, np.asarray(issues, dtype=bool) & (best != given)
 
 
 def cosine(left: Vectors, right: Vectors) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import typer
 
 from datasets_audit import AuditReport, audit
 from datasets_audit.errors import OptOutsInvalid
+from datasets_audit.features import LabelJudge
 from datasets_audit.licence import DeclaredUse
 from datasets_audit.page.pdf import print_pdf
 from datasets_audit.register import memory_of, remember
@@ -62,6 +63,9 @@ def audit_data_set(
     features: Annotated[
         Path | None, typer.Option(help="Feature vectors: Parquet of key, feature, caption_feature.")
     ] = None,
+    label_judge: Annotated[
+        LabelJudge, typer.Option("--labels-by", help="Who finds wrong labels, with --features.")
+    ] = LabelJudge.CONFIDENCE,
     read_text: Annotated[
         bool,
         typer.Option("--read-text", help="Look for personal data in what is written in pictures."),
@@ -107,6 +111,7 @@ def audit_data_set(
             rights=load_rights(opt_outs or (), responses),
             key=opened.ledger_key if opened.holds_ledger_key else None,
             features=features,
+            label_judge=label_judge,
             memory=None if afresh else memory_of(opened.path, name),
             look=CloserLook.of(read_text=read_text, count_faces=count_faces),
         )

@@ -1,16 +1,19 @@
 """Features show what was planted, and are silent where nothing was."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cleanlab.filter import find_label_issues
 from paint import jpeg
 
 from datasets_audit import audit
 from datasets_audit.errors import FeaturesInvalid
 from datasets_audit.features import (
+    LabelJudge,
     label_errors,
     load_features,
     misfits,
@@ -54,6 +57,42 @@ def test_labels_that_were_swapped_are_found_with_the_right_one() -> None:
     assert [suggested[at] for at in swapped] == truth
     assert sum(one is not None for one in suggested) == len(swapped)
     assert label_errors(vectors[:100], ["one"] * 100) == [None] * 100
+
+
+def swapped_among(spread: float) -> tuple[np.ndarray, list[str], set[int]]:
+    """1,500 pictures, 90 of them under another label; the smaller ``spread``, the harder."""
+    rng = np.random.default_rng(8)
+    classes = rng.integers(0, 3, 1500)
+    vectors = (CLASSES[classes] * spread + rng.normal(0, 1, (1500, 64))).astype(np.float32)
+    swapped = rng.choice(1500, 90, replace=False)
+    classes[swapped] = (classes[swapped] + 1) % 3
+    return vectors, [f"class {label}" for label in classes], {*swapped.tolist()}
+
+
+def found_by(judge: LabelJudge, vectors: np.ndarray, labels: list[str]) -> set[int]:
+    suggested = label_errors(vectors, labels, judge)
+    return {at for at, label in enumerate(suggested) if label is not None}
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.16, 0.1])
+def test_our_rule_is_the_confident_learning_of_cleanlab(
+    spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, labels, _ = swapped_among(spread)
+    ours = found_by(LabelJudge.CONFIDENCE, vectors, labels)
+    confident = partial(find_label_issues, filter_by="confident_learning")
+    monkeypatch.setattr("cleanlab.filter.find_label_issues", confident)
+    assert found_by(LabelJudge.CLEANLAB, vectors, labels) == ours
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.16])
+def test_cleanlab_finds_more_and_is_wrong_more_often(spread: float) -> None:
+    vectors, labels, swapped = swapped_among(spread)
+    ours = found_by(LabelJudge.CONFIDENCE, vectors, labels)
+    theirs = found_by(LabelJudge.CLEANLAB, vectors, labels)
+    assert ours <= theirs
+    assert len(theirs & swapped) > len(ours & swapped)
+    assert len(theirs - swapped) >= len(ours - swapped)
 
 
 def test_captions_far_below_the_others_do_not_fit() -> None:

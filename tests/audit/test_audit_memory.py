@@ -118,7 +118,6 @@ PROGRAM = """
 import sys
 from datetime import date
 from datasets_audit import audit
-from datasets_audit.look import Look
 audit(sys.argv[1], name="x", as_of=date(2026, 6, 30), secret=b"a secret of exactly 32 bytes ...",
       memory=sys.argv[2], out=sys.argv[3], workers=1)
 """

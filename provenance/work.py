@@ -8,7 +8,8 @@ from policies.decision import Frozen
 class WorkSettings(Frozen):
     """What one process of the gateway does at once, and what waits. Times in seconds.
 
-    ``running``: requests that are drawn at once, of which a core batches what fits together.
+    ``running``: requests that are on their way at once, of which a core batches what fits together;
+    twice a batch, so that the core draws the next while guards look at the one before.
     ``waiting``: requests in the queue; more are told to come back. ``patience``: the longest wait
     for a place. ``batch_wait``: how long a core waits for others to draw with; 0 draws each alone.
     ``jobs``: of them at once; 0 leaves them to other processes. ``queued_jobs``: of all processes
@@ -17,7 +18,7 @@ class WorkSettings(Frozen):
     ``load_core``: the core's weights are loaded when a process starts, not with its first picture.
     """
 
-    running: int = Field(default=8, gt=0, le=256)
+    running: int = Field(default=16, gt=0, le=256)
     waiting: int = Field(default=256, ge=0, le=100_000)
     patience: float = Field(default=120.0, gt=0)
     batch_wait: float = Field(default=0.005, ge=0, le=10)

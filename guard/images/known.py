@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from guard.images.finding import Finding, KnownMatch, Subject
 from guard.images.known_list import KnownContentList, pdq_words
-from provenance.fingerprint import MATCH_DISTANCE, dihedral
+from guard.images.scale import reduced
+from provenance.fingerprint import MATCH_DISTANCE, dihedral, fingerprint
 from provenance.picture import Pixels
 
 
@@ -25,6 +26,7 @@ def pixels_sha256(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
+SMALL: Final = 128  # pixels; twice PDQ's own grid
 CONCLUSIVE: Final = "match.conclusive"
 """The field that says that nothing else about the picture matters."""
 
@@ -73,8 +75,21 @@ class KnownContent:
         return None
 
     def _queries(self, pixels: Pixels) -> NDArray[np.uint64] | None:
-        """The eight hashes to look for, (8, 4) uint64, if any list and the picture allow it."""
+        """The hashes to look for, if any list and the picture allow it."""
         if not any(len(known.pdq) for known in self._lists):
             return None
-        variants = dihedral(pixels)
-        return pdq_words([v.pdq for v in variants]) if variants[0].usable else None
+        return pdq_queries(pixels)
+
+
+def pdq_queries(pixels: Pixels) -> NDArray[np.uint64] | None:
+    """The nine hashes by which a picture is looked up, (9, 4) uint64; None where it is too flat.
+
+    The picture, its 7 other turns and flips, and the picture once more out of a copy of 128 pixels:
+    PDQ's own way of averaging depends on the size, and a copy of half the size is found by one of
+    the two where the other misses it (docs/image-guard.md).
+    """
+    variants = dihedral(pixels)
+    if not variants[0].usable:
+        return None
+    small = fingerprint(reduced(pixels, SMALL).pixels)
+    return pdq_words([each.pdq for each in (*variants, small)])

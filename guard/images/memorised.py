@@ -12,11 +12,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from guard.errors import SafetyUnavailable
 from guard.images.finding import Finding, Subject
+from guard.images.known import pdq_queries
 from guard.images.known_list import KnownContentList, pdq_words
 from guard.images.pdq_index import Nearest
 from policies.decision import Frozen, Scalar
 from provenance.errors import HomeInvalid
-from provenance.fingerprint import MATCH_DISTANCE, MIN_QUALITY, dihedral
+from provenance.fingerprint import MATCH_DISTANCE, MIN_QUALITY
 from provenance.ledger import Ledger
 from provenance.ledger.forgetting.subjects import WITHDRAWN
 
@@ -135,10 +136,9 @@ class Memorised:
         return hashlib.sha256(" ".join(a.prints.digest for a in self._audited).encode()).hexdigest()
 
     def find(self, subject: Subject) -> Finding:
-        variants = dihedral(subject.pixels)
-        if not variants[0].usable:
+        queries = pdq_queries(subject.pixels)
+        if queries is None:
             return Finding()
-        queries = pdq_words([variant.pdq for variant in variants])
         nearest: tuple[Audited, Nearest] | None = None
         best = MATCH_DISTANCE + 1
         for audited in self._audited:

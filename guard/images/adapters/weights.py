@@ -1,12 +1,14 @@
 """Weights of an operator's guard: the files that were declared, safetensors or ONNX, never code."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, Final
 
 from guard.errors import WeightsInvalid
 from guard.prompts.adapters.checkpoint import check
 
+_FOR_FILMS_TOO: Final = ("LlavaOnevisionProcessor", "Qwen2VLProcessor", "Qwen2_5_VLProcessor")
 CPU: Final = "CPUExecutionProvider"
 _SHORT: Final = {
     "cpu": CPU,
@@ -88,9 +90,28 @@ def checkpoint(folder: Path, declared: str, *, model: type[Any]) -> Any:
 def processor(folder: Path, kind: type[Any]) -> Any:
     """What prepares pictures, or texts, for the checkpoint in ``folder``. Raises WeightsInvalid."""
     try:
-        return kind.from_pretrained(folder, local_files_only=True)
+        still = _still(folder)
+        return (still or kind).from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise WeightsInvalid(f"{folder} does not load as {kind.__name__}: {error}") from error
+
+
+def _still(folder: Path) -> type[Any] | None:
+    """The class of a processor that prepares films too, without its half for films.
+
+    That half is what needs torchvision; pictures are prepared by the Pil classes of transformers.
+    """
+    import transformers
+
+    named = ""
+    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        if (folder / name).is_file():  # which of them says it differs with the age of a checkpoint
+            named = named or json.loads((folder / name).read_bytes()).get("processor_class")
+    if named not in _FOR_FILMS_TOO:
+        return None
+    kind = getattr(transformers, named)
+    kept = [name for name in kind.get_attributes() if name != "video_processor"]
+    return type(f"Still{named}", (kind,), {"get_attributes": classmethod(lambda _: kept)})
 
 
 def tensors(path: Path, declared: str) -> dict[str, Any]:

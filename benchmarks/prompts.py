@@ -20,12 +20,15 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from guard.assessment import Assessment
 from guard.evaluate.metrics import clopper_pearson
+from guard.explain import explain_prompt
 from guard.prompts import TrainedPromptAssessor, load_assessor
 from guard.prompts.fold import fold
 from guard.prompts.reading import Reading
@@ -38,6 +41,7 @@ from guard.prompts.training.obfuscation import OBFUSCATIONS
 TIMED = 300  # prompts
 BATCH = 64
 HIDDEN = 200  # harmless prompts, in every disguise
+EXPLAINED = 9  # flagged prompts
 
 _FRESH = """
 import time
@@ -109,17 +113,15 @@ def harmless_in_disguise(
     rng = random.Random(SEED)
     texts = [p.text for p in prompts if p.source in EVALUATION_ONLY]
     picked = rng.sample(texts, min(len(texts), HIDDEN))
+    hidden = {way: [hide(text, rng) for text in picked] for way, hide in OBFUSCATIONS.items()}
     return {
-        way: float(
-            np.mean(
-                [
-                    any(score >= found.thresholds[each] for each, score in found.scores.items())
-                    for found in assessor.assess([hide(text, rng) for text in picked])
-                ]
-            )
-        )
-        for way, hide in OBFUSCATIONS.items()
+        way: float(np.mean([_is_flagged(each) for each in assessor.assess(texts)]))
+        for way, texts in hidden.items()
     }
+
+
+def _is_flagged(found: Assessment) -> bool:
+    return any(score >= found.thresholds[each] for each, score in found.scores.items())
 
 
 def _timed(call: Callable[[], object]) -> tuple[float, float]:
@@ -140,6 +142,11 @@ def speed(prompts: list[Prompt], assessor: TrainedPromptAssessor) -> list[tuple[
     single = [_timed(lambda text=text: assessor.assess([text])) for text in texts]
     alone = [_timed(lambda text=text: encoder.logits([text])) for text in folded]
     whole, bare = np.transpose(single), np.transpose(alone)  # (2, N): wall clock, CPU
+    flagged = (text for text in texts if _is_flagged(assessor.assess([text])[0]))
+    explained = [
+        _timed(lambda text=text: explain_prompt(text, assessor))[0]
+        for text in islice(flagged, EXPLAINED)
+    ]
     step = max(len(prompts) // (20 * BATCH), 1)
     mixed = [prompt.text for prompt in prompts[::step]][: 20 * BATCH]
     began = time.perf_counter()
@@ -157,6 +164,10 @@ def speed(prompts: list[Prompt], assessor: TrainedPromptAssessor) -> list[tuple[
         ("the encoder alone on it, p50, CPU", f"{1e3 * np.quantile(bare[1], 0.5):.2f} ms"),
         ("the encoder alone on it, p95, CPU", f"{1e3 * np.quantile(bare[1], 0.95):.2f} ms"),
         ("all of it against the encoder alone, CPU", f"{whole[1].sum() / bare[1].sum():.2f}"),
+        (
+            "explaining a flagged prompt of 40 words, p50, wall clock",
+            f"{np.median(explained):.2f} s",
+        ),
         (f"prompts of all sources, batches of {BATCH}, two threads", f"{rate:.0f} a second"),
     ]
 
@@ -187,7 +198,7 @@ def main() -> None:
     )
     show(
         "Categories",
-        ("category", *header, "threshold", "FPR", "at most", "ECE"),
+        ("category", *header, "threshold", "FPR", "at most", "ECE", "ECE, strangers"),
         [
             (
                 category,
@@ -196,6 +207,7 @@ def main() -> None:
                 f"{each['false_positive_rate']:.4f}",
                 f"{each['false_positive_bound']:.4f}",
                 f"{each['calibration_error']:.3f}",
+                f"{each['calibration_error_strangers']:.3f}",
             )
             for category, each in model["categories"].items()
         ],

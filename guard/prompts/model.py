@@ -8,12 +8,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from guard.errors import WeightsInvalid
 from guard.prompts.encoder import Encoder
@@ -43,7 +44,7 @@ Matrix = NDArray[np.float32]
 
 
 class Fusion(Frozen):
-    """log odds = encoder * its logit + linear * its logit + terms * ln(1 + t) + offset.
+    """Fused log odds = encoder * its logit + linear * its logit + terms * ln(1 + t) + offset.
 
     ``t``: explicit terms in the text beyond the first (``rules.explicit_terms``). Platt's sigmoid
     (1999) over three numbers instead of one.
@@ -55,6 +56,31 @@ class Fusion(Frozen):
     offset: float
 
 
+class Calibration(Frozen):
+    """From fused log odds to calibrated ones: straight pieces between points, all of which rise.
+
+    So the order of prompts is the fusion's. Beyond the ends the outermost pieces go on.
+    """
+
+    fused: tuple[float, ...] = Field(min_length=2)
+    calibrated: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        steps = zip(pairwise(self.fused), pairwise(self.calibrated), strict=True)
+        if not all(a < b and c < d for (a, b), (c, d) in steps):
+            raise ValueError("points of a calibration must rise")
+        return self
+
+    def of(self, log_odds: Matrix) -> Matrix:
+        """Calibrated log odds of fused ones, of any shape."""
+        x, y = np.array(self.fused), np.array(self.calibrated)
+        slopes = np.diff(y) / np.diff(x)
+        beyond = slopes[0] * np.minimum(log_odds - x[0], 0)
+        beyond += slopes[-1] * np.maximum(log_odds - x[-1], 0)
+        return np.asarray(np.interp(log_odds, x, y) + beyond, dtype=np.float32)
+
+
 class Head(Frozen):
     """One category: how its probability is made, and where it is flagged.
 
@@ -64,6 +90,7 @@ class Head(Frozen):
 
     category: str
     fusion: Fusion
+    calibration: Calibration
     threshold: float = Field(ge=0, le=1)
     false_positive_rate: float = Field(ge=0, le=1)
     false_positive_bound: float = Field(ge=0, le=1)
@@ -177,7 +204,10 @@ class PromptModel:
         """(N, H) calibrated log odds of folded texts."""
         found = self.evidence(texts)
         return np.stack(
-            [fused(head.fusion, found, column) for column, head in enumerate(self.manifest.heads)],
+            [
+                head.calibration.of(fused(head.fusion, found, column))
+                for column, head in enumerate(self.manifest.heads)
+            ],
             axis=1,
         )
 
@@ -193,7 +223,7 @@ def evidence(texts: Sequence[str], linear: LinearModel, encoder: Encoder) -> Evi
 
 
 def fused(fusion: Fusion, found: Evidence, column: int) -> Matrix:
-    """(N,) log odds of one head from the logits of its column."""
+    """(N,) fused log odds of one head from the logits of its column, not yet calibrated."""
     return np.asarray(
         fusion.encoder * found.encoder[:, column]
         + fusion.linear * found.linear[:, column]

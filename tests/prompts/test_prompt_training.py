@@ -11,15 +11,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from guard.errors import InvalidRequest
+from guard.evaluate.metrics import calibration_error
 from guard.prompts.features import features
-from guard.prompts.model import Evidence, fused, probabilities
+from guard.prompts.model import Calibration, Evidence, fused, probabilities
 from guard.prompts.rules import minors
 from guard.prompts.training.corpus import FOLDS, Prompt, clusters, folds_of, read
 from guard.prompts.training.draws import HEADS, balance, draw, targets
 from guard.prompts.training.evaluation import FALSE_POSITIVES, Mixture, Views, calibrate
-from guard.prompts.training.fit import fusion
+from guard.prompts.training.fit import calibration, fusion
 from guard.prompts.training.harmless import sentences
 from guard.prompts.training.judged import fingerprint
 from guard.prompts.training.matrix import read_all, vocabulary_of
@@ -164,12 +166,38 @@ def test_the_thresholds_flag_no_more_of_the_ordinary_than_they_say() -> None:
         {"overt_safe": rows[1_800:2_100]},
         {"civitai": rows[2_100:]},
     )
-    found = calibrate(prompts, ("unsafe", "violence"), views, mixed)
+    found = calibrate(prompts, ("unsafe", "violence"), views, mixed, rows)
     limits = np.array([head.threshold for head in found.heads])
     flagged = (found.probabilities >= limits).any(axis=1)
     assert flagged[:1_800].mean() <= FALSE_POSITIVES
     assert flagged[2_100:].mean() > 0.5
     assert found.heads[0].false_positive_bound > found.heads[0].false_positive_rate
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_calibration_keeps_the_order_and_halves_an_error(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    odds = rng.normal(0, 3, 4_000)
+    true = 1 / (1 + np.exp(-0.3 * odds - np.where(odds > 1, 2.0, 0.0)))  # no sigmoid's shape
+    unsafe, even = rng.random(4_000) < true, np.ones(4_000)
+    curve = calibration(odds, unsafe, even)
+    calibrated = curve.of(odds.astype(np.float32)).astype(float)
+    ascending = np.argsort(odds)
+    assert (np.diff(calibrated[ascending]) >= 0).all()
+    before = calibration_error(1 / (1 + np.exp(-odds)), unsafe.astype(float), even)
+    after = calibration_error(1 / (1 + np.exp(-calibrated)), unsafe.astype(float), even)
+    assert after < before / 2
+
+
+@pytest.mark.parametrize(
+    ("fused", "calibrated"), [((0, 1), (1, 1)), ((1, 0), (0, 1)), ((0, 1), (0, 1, 2)), ((0,), (0,))]
+)
+def test_a_calibration_that_does_not_rise_is_refused(
+    fused: tuple[float, ...], calibrated: tuple[float, ...]
+) -> None:
+    with pytest.raises(ValidationError):
+        Calibration(fused=fused, calibrated=calibrated)
 
 
 def test_a_judged_prompt_is_known_however_it_is_spaced() -> None:

@@ -48,7 +48,7 @@ from guard.prompts.training.obfuscation import OBFUSCATIONS
 from guard.prompts.training.report import say
 from guard.prompts.training.tuning import DRAWN, KEPT, Pretrained
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 SEED = 20_251
 MOST = 2_400  # prompts of a source and label
 EVERYTHING = "nothing"  # the name of what is trained with nothing left out
@@ -139,7 +139,7 @@ def main() -> None:
             each = each._replace(owner=np.array(picked)[each.owner])
             hidden.setdefault(way, []).append(score(each, linear, graph, pretrained.tokenizer))
 
-    figures, heads = report(prompts, scored, frozen, ~doubtful, hidden)
+    figures, heads = report(prompts, scored, frozen, ~doubtful, hidden, near)
     figures["training"] = {
         "prompts": int(trainable.sum()),
         "drawn": DRAWN,
@@ -169,18 +169,21 @@ def main() -> None:
 
 def report(
     prompts: list[Prompt], scored: dict[str, Views], frozen: NDArray[np.float64],
-    usable: NDArray[np.bool_], hidden: dict[str, list[Views]],
+    usable: NDArray[np.bool_], hidden: dict[str, list[Views]], near: NDArray[np.int64],
 ) -> tuple[dict[str, Any], list[model.Head]]:  # fmt: skip
     """All figures of evaluation.json but those of the training itself, and the heads."""
     count = len(prompts)
     views = evaluation.joined([scored[name] for name in FOLDS])
     mixed = evaluation.mixture(prompts, usable)
-    found = evaluation.calibrate(prompts, HEADS, views, mixed)
+    found = evaluation.calibrate(prompts, HEADS, views, mixed, near)
     thresholds = np.array([head.threshold for head in found.heads])
 
     def judged(views: Views) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """(P,) probabilities of "unsafe", and whether a prompt is flagged for anything."""
-        odds = [views.worst(h.fusion, c, count) for c, h in enumerate(found.heads)]
+        odds = [
+            head.calibration.of(views.worst(head.fusion, column, count))
+            for column, head in enumerate(found.heads)
+        ]
         chances = model.probabilities(np.stack(odds, axis=1)).astype(float)
         return chances[:, 0], np.asarray(np.any(chances >= thresholds, axis=1))
 

@@ -17,12 +17,14 @@ from guard.prompts.training.report import say
 from guard.prompts.training.tuning import (
     DRAWN,
     KEPT,
+    REFITTED,
     Pretrained,
     Probe,
     Tuned,
     embeddings,
     interpolated,
     probe,
+    refitted,
     tune,
 )
 
@@ -101,9 +103,9 @@ class Encoders:
         say(f"run {seed} without {name}: {time.monotonic() - began:.0f} s, loss {losses[-1]:.3f}")
 
     def graph(self, name: str, usable: Mask) -> bytes:
-        """All runs of a name and its start as one ONNX file."""
+        """All runs of a name and its start as one ONNX file, its first head fitted anew."""
         paths = sorted(self._work.glob(f"run-{name}-*.safetensors"))
-        path = self._work / f"graph-{name}-{len(paths)}.onnx"
+        path = self._work / f"graph-{name}-{len(paths)}-{REFITTED}.onnx"
         if not path.exists():
             runs = []
             for each in paths:
@@ -118,6 +120,11 @@ class Encoders:
                 )
             origin = self._pretrained.encoder().state_dict()
             tuned = interpolated(Tuned(origin, self.start(name, usable)), runs, KEPT)
+            chances = balance(self._prompts, self.believed(usable))
+            picked = np.random.default_rng(0).choice(len(chances), REFITTED, p=chances)
+            labels, belief = self._targets
+            texts = [self._folded[i] for i in picked]
+            tuned = refitted(self._pretrained, tuned, texts, labels[picked], belief[picked])
             path.write_bytes(exported(self._pretrained, tuned))
         return path.read_bytes()
 

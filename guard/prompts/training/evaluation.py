@@ -13,9 +13,9 @@ from guard.evaluate.metrics import (
     clopper_pearson,
     recall_at,
 )
-from guard.prompts.model import Evidence, Fusion, Head, fused, probabilities
-from guard.prompts.training.corpus import Prompt
-from guard.prompts.training.fit import fusion
+from guard.prompts.model import Calibration, Evidence, Fusion, Head, fused, probabilities
+from guard.prompts.training.corpus import Prompt, folds_of
+from guard.prompts.training.fit import calibration, fusion
 
 PRIOR = 0.3  # share of unsafe prompts for which probabilities are calibrated
 FALSE_POSITIVES = 0.0085  # of the ordinary mixture, flagged as unsafe
@@ -32,7 +32,11 @@ IMAGE_SOURCES = ("copro_train", "copro_test", "overt_unsafe", "civitai")
 TWINS = (("overt_pair_safe", "overt_unsafe"), ("overt_safe", "overt_unsafe"))
 """Harmless sources beside the harmful one that was made with them."""
 
+_CROSSED = 5  # parts of the prompts for the calibration error
+
 Scores = NDArray[np.float64]
+Parts = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
 
@@ -115,11 +119,14 @@ class Calibrated(NamedTuple):
 
 
 def calibrate(
-    prompts: Sequence[Prompt], categories: Sequence[str], views: Views, mixed: Mixture
-) -> Calibrated:
-    """Fits four numbers a head on scores of prompts whose sources the scoring parts never saw.
+    prompts: Sequence[Prompt], categories: Sequence[str], views: Views, mixed: Mixture,
+    clusters: Rows,
+) -> Calibrated:  # fmt: skip
+    """Fits fusion and calibration on scores of prompts whose sources the scoring parts never saw.
 
-    "unsafe" comes first.
+    "unsafe" comes first. ``clusters``: (P,) of near-duplicates. The calibration error is crossed:
+    every prompt has the probability of a fit on other clusters, or (``_strangers``) on sources of
+    other folds only.
     """
     count = len(prompts)
     # Fits with the readings that a first guess takes for the worst.
@@ -127,7 +134,9 @@ def calibrate(
     benign = mixed.ordinary | mixed.hard
     benign_rows, benign_weights = _weighed(benign, 1 - PRIOR)
     out = np.zeros((count, len(categories)))
-    fusions, figures = [], {}
+    parted = np.unique(folds_of(prompts), return_inverse=True)[1]
+    fitted: list[tuple[Fusion, Calibration]] = []
+    figures = {}
     for column, category in enumerate(categories):
         positives = {
             source: np.array([i for i in rows if category in ("unsafe", *prompts[i].categories)])
@@ -140,26 +149,25 @@ def calibrate(
         is_positive = np.arange(len(both)) < len(rows)
         found = guess
         for _ in range(2):
-            at = _worst_view(views, found, column, count)[both]
-            parts = np.stack(
-                (
-                    views.evidence.encoder[at, column],
-                    views.evidence.linear[at, column],
-                    np.log1p(views.evidence.terms[at]),
-                ),
-                axis=1,
-            )
+            parts = _parts(views, _worst_view(views, found, column, count)[both], column)
             found = fusion(parts, is_positive, weighed)
-        fusions.append(found)
-        out[:, column] = probabilities(views.worst(found, column, count))
+        parts = _parts(views, _worst_view(views, found, column, count)[both], column)
+        curve = calibration(_odds(found, parts), is_positive, weighed)
+        fitted.append((found, curve))
+        out[:, column] = probabilities(curve.of(views.worst(found, column, count)))
+
+        def error(groups: Rows, parts: Parts = parts, truth: Flags = is_positive,
+                  weighed: Scores = weighed, both: Rows = both) -> float:  # fmt: skip
+            chances = _crossed(parts, truth, weighed, groups[both])
+            return calibration_error(chances, truth.astype(np.float64), weighed)
+
         figures[category] = {
             **ranking(out[even(benign), column], out[rows, column]),
-            "calibration_error": calibration_error(
-                out[both, column], is_positive.astype(np.float64), weighed
-            ),
+            "calibration_error": error(clusters % _CROSSED),
+            "calibration_error_strangers": error(parted),
             "prompts": len(rows),
         }
-    heads = _thresholds(categories, fusions, out, mixed)
+    heads = _thresholds(categories, fitted, out, mixed)
     for head in heads:
         figures[head.category] |= {
             "threshold": head.threshold,
@@ -167,6 +175,29 @@ def calibrate(
             "false_positive_bound": head.false_positive_bound,
         }
     return Calibrated(heads, out, figures)
+
+
+def _parts(views: Views, at: Rows, column: int) -> Parts:
+    """(N, 3) what is fused, of the views at ``at``."""
+    encoder, linear, terms = views.evidence
+    return np.stack((encoder[at, column], linear[at, column], np.log1p(terms[at])), axis=1)
+
+
+def _odds(found: Fusion, parts: Parts) -> Scores:
+    weights = np.array((found.encoder, found.linear, found.terms))
+    return np.asarray(parts @ weights + found.offset, dtype=np.float64)
+
+
+def _crossed(parts: Parts, truth: Flags, weighed: Scores, groups: Rows) -> Scores:
+    """(N,) the probability of each row by a fit on the rows of all other groups."""
+    chances = np.zeros(len(parts))
+    for group in np.unique(groups):
+        out, kept = groups == group, groups != group
+        found = fusion(parts[kept], truth[kept], weighed[kept])
+        curve = calibration(_odds(found, parts[kept]), truth[kept], weighed[kept])
+        odds = _odds(found, parts[out]).astype(np.float32)
+        chances[out] = probabilities(curve.of(odds))
+    return chances
 
 
 def _worst_view(views: Views, found: Fusion, column: int, count: int) -> Rows:
@@ -179,8 +210,9 @@ def _worst_view(views: Views, found: Fusion, column: int, count: int) -> Rows:
 
 
 def _thresholds(
-    categories: Sequence[str], fusions: Sequence[Fusion], scores: Scores, mixed: Mixture
-) -> list[Head]:
+    categories: Sequence[str], fitted: Sequence[tuple[Fusion, Calibration]], scores: Scores,
+    mixed: Mixture,
+) -> list[Head]:  # fmt: skip
     ordinary, hard = even(mixed.ordinary), even(mixed.hard)
 
     def exceeded(rows: Rows, column: int, rate: float) -> float:
@@ -205,7 +237,8 @@ def _thresholds(
         heads.append(
             Head(
                 category=category,
-                fusion=fusions[column],
+                fusion=fitted[column][0],
+                calibration=fitted[column][1],
                 threshold=limits[column],
                 false_positive_rate=bound.rate,
                 false_positive_bound=bound.high,

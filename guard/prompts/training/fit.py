@@ -1,4 +1,4 @@
-"""Fitting: L2-regularised logistic regressions for all heads at once, and the fusion."""
+"""Fitting: L2-regularised logistic regressions for all heads, the fusion, and the calibration."""
 
 import sys
 import time
@@ -10,10 +10,14 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from guard.prompts.model import Fusion
+from guard.prompts.model import Calibration, Fusion
 
 # One source of tags, all of which name such terms, would otherwise make the hint a verdict.
 _MOST_OF_TERMS = 3.0
+
+_POINTS = 9  # of a calibration
+_ENDS = 0.002  # share of the weight that lies beyond its outermost points, on either side
+_LEAST_SLOPE = 0.05  # of a piece: no two scores become one
 
 Array = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -99,3 +103,33 @@ def fusion(parts: Array, targets: NDArray[np.bool_], importance: Scores) -> Fusi
         encoder=float(found[0]), linear=float(found[1]), terms=float(found[2]),
         offset=float(found[3]),
     )  # fmt: skip
+
+
+def calibration(fused: Scores, targets: NDArray[np.bool_], importance: Scores) -> Calibration:
+    """The rising pieces that minimise weighted log loss, between points evenly apart.
+
+    A sigmoid has two numbers and one shape; where a category is mostly told by one word, or mostly
+    missed, its log odds have another. ``fused``: (N,) log odds.
+    """
+    order = np.argsort(fused)
+    share = np.cumsum(importance[order]) / importance.sum()
+    low, high = fused[order[np.searchsorted(share, (_ENDS, 1 - _ENDS))]]
+    points = np.linspace(low, max(high, low + 1e-3), _POINTS)
+    width = points[1] - points[0]
+    # Column k rises by 1 between points k and k + 1; the outermost go on.
+    limits = np.tile((0.0, 1.0), (_POINTS - 1, 1))
+    limits[0, 0], limits[-1, 1] = -np.inf, np.inf
+    inputs = np.clip((fused[:, None] - points[:-1]) / width, limits[:, 0], limits[:, 1])
+    inputs = np.concatenate((inputs, np.ones((len(fused), 1))), axis=1)
+    weighed = importance / importance.sum()
+
+    def loss(point: Scores) -> tuple[float, Scores]:
+        odds = inputs @ point
+        data = float((weighed * (np.logaddexp(0, odds) - targets * odds)).sum())
+        return data, inputs.T @ (weighed * (expit(odds) - targets))
+
+    start = np.append(np.full(_POINTS - 1, width), points[0])
+    bounds = [(_LEAST_SLOPE * width, None)] * (_POINTS - 1) + [(None, None)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    heights = found[-1] + np.append(0.0, np.cumsum(found[:-1]))
+    return Calibration(fused=tuple(points.tolist()), calibrated=tuple(heights.tolist()))

@@ -33,6 +33,11 @@ _WARM_UP = 0.1  # share of the steps
 _TOKENS = 48  # of a prompt in training
 _FIRST_HEAD = 3.0  # weight of "unsafe" among the heads
 _PROBE_PENALTY = 3e-5
+# Of the head "unsafe", fitted anew on the tuned layers. They were tuned on these prompts, so a free
+# head reads out what they remember: of folds left out it ranks requests at .936 AUROC, this one at
+# .968. The other heads do not gain: what tells one harm from another needs finer weights.
+_REFIT_PENALTY = 1e-2
+REFITTED = 6_000  # prompts that it is fitted on
 _EMBED_TOKENS = 64
 
 Array = NDArray[np.float32]
@@ -117,8 +122,13 @@ def embeddings(model: Any, ids: Sequence[Sequence[int]]) -> Array:
     return out
 
 
-def probe(inputs: Array, labels: Array, importance: Array) -> Probe:
-    """Logistic regressions over embeddings by L-BFGS; all arrays (N, ...), importance (N, H)."""
+def probe(
+    inputs: Array, labels: Array, importance: Array, penalty: float = _PROBE_PENALTY
+) -> Probe:
+    """Logistic regressions over embeddings by L-BFGS; all arrays (N, ...), importance (N, H).
+
+    Minimises the mean log loss + ``penalty`` * |w|^2.
+    """
     x, y = torch.from_numpy(inputs), torch.from_numpy(labels)
     weighed = torch.from_numpy(importance / importance.sum(axis=0))
     weights = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
@@ -128,7 +138,7 @@ def probe(inputs: Array, labels: Array, importance: Array) -> Probe:
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
         data = F.binary_cross_entropy_with_logits(x @ weights + bias, y, reduction="none")
-        total = (weighed * data).sum() + _PROBE_PENALTY * (weights**2).sum()
+        total = (weighed * data).sum() + penalty * (weights**2).sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
@@ -177,6 +187,22 @@ def tune(
         losses.append(float(loss.detach()))
     tuned = Probe(head.weight.detach().numpy().T.copy(), head.bias.detach().numpy().copy())
     return Tuned({k: v.detach().clone() for k, v in model.state_dict().items()}, tuned)
+
+
+def refitted(
+    pretrained: Pretrained, tuned: Tuned, texts: Sequence[str], labels: Array, belief: Array
+) -> Tuned:
+    """The encoder as it was tuned, with its first head fitted anew on folded texts."""
+    found = embeddings(pretrained.encoder(tuned.encoder), pretrained.ids(texts))
+    first = probe(found, labels[:, :1], belief[:, :1], _REFIT_PENALTY)
+    rest = tuned.probe
+    return Tuned(
+        tuned.encoder,
+        Probe(
+            np.concatenate((first.weights, rest.weights[:, 1:]), axis=1),
+            np.concatenate((first.bias, rest.bias[1:])),
+        ),
+    )
 
 
 def interpolated(first: Tuned, runs: Sequence[Tuned], kept: float) -> Tuned:

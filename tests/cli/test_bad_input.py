@@ -92,6 +92,18 @@ def test_a_core_that_is_not_there_is_told_so(wardmark: Wardmark, tmp_path: Path)
     assert "scenes" in ran.err
 
 
+def test_a_core_that_cannot_be_asked_for_the_noise_is_told_so(
+    wardmark: Wardmark, tmp_path: Path
+) -> None:
+    picture = tmp_path / "x.png"
+    picture.write_bytes(encode(textured_picture("x", 256, 256, 1), "png"))
+    ran = wardmark("verify", picture, "--noise-core", "nonexistent")
+    assert (ran.code, "no core named 'nonexistent'" in ran.err) == (UNREADABLE, True)
+    ran = wardmark("verify", picture, "--noise-core", "scenes", "--report", tmp_path / "r.json")
+    assert (ran.code, "leave --noise-core out" in ran.err) == (WRONG_USE, True)
+    assert not (tmp_path / "r.json").exists()
+
+
 def test_an_output_that_cannot_be_written_is_told_before_the_work(
     wardmark: Wardmark, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from guard.generation.inversion import Level, parts
 from guard.generation.noise_mark import NoiseMark
 from guard.generation.noise_scheme import NoiseScheme, noise_mark
 from guard.pipeline import ImageRequest, deliver
+from guard.verification import Asked
 from provenance.errors import HomeInvalid, MarkInvalid
 from provenance.home import SETTINGS_FILE, Home
 from provenance.picture import decode, encode
@@ -214,6 +215,8 @@ def test_a_core_that_cannot_mark_its_noise_stops_the_start(home: Home) -> None:
     with pytest.raises(InvalidRequest, match="cannot tell what noise"):
         load_noise_scheme(opened, "cloud")
     opened.ledger.close()
+    asking = Asked(home=home.path, noise_core="scenes").sources
+    assert [scheme.name for scheme in asking.last_resort] == ["starting-noise"]
 
 
 def test_edits_and_unable_cores_draw_no_marked_noise() -> None:

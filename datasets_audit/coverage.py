@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - built of our own names and of checked attribute names
 
+import re
 from collections.abc import Sequence
 from itertools import combinations, product
 from math import prod
@@ -31,6 +32,10 @@ THIN_CELL: Final = 100  # pictures; below it a rate within the cell is known to 
 LARGEST_INTERSECTION: Final = 3  # attributes
 MAX_CELLS: Final = 5_000  # of one intersection; beyond, nearly all cells are empty by arithmetic
 MAX_CELLS_LISTED: Final = 300  # of one table in the report, the smallest ones
+
+# "3-9" becomes 9-Mar when a spreadsheet saves a table; FairFace's published labels show it.
+_MONTH: Final = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_LIKE_DATE: Final = re.compile(rf"\d{{1,2}}-{_MONTH}|{_MONTH}-\d{{1,2}}", re.IGNORECASE)
 
 Counts = dict[Cell, int]
 
@@ -74,12 +79,17 @@ def measure_balance(
 
 
 def balance_findings(summary: BalanceSummary) -> list[Finding]:
-    """Groups that the reference has and the data set has not, and thin intersections."""
+    """Groups that are missing, values that a spreadsheet changed, and thin intersections."""
     findings = [
         Finding("group_missing", detail=f"{balance.attributes[0]}: {cell.values[0]}")
         for balance in summary.attributes
         for cell in balance.cells
         if cell.reference and cell.count == 0
+    ]
+    findings += [
+        Finding("attribute_like_date", detail=f"{b.attributes[0]}: {', '.join(found)}")
+        for b in summary.attributes
+        if (found := [cell.values[0] for cell in b.cells if _LIKE_DATE.fullmatch(cell.values[0])])
     ]
     findings += [
         Finding(

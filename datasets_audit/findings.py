@@ -244,6 +244,11 @@ KINDS: Final[dict[str, FindingKind]] = {
         "Each attribute can look even while a combination has hardly anybody.",
         "Collect for the thin combinations, beginning with the empty ones.",
     ),
+    "attribute_like_date": FindingKind(
+        _M, "Values of an attribute look like dates that were ranges",
+        "A spreadsheet makes 9-Mar of 3-9, and then nobody knows which group it was.",
+        "Take the column from its source anew, opened as text.",
+    ),
     "attribute_origin_missing": FindingKind(
         _N, "It is not said who stated an attribute",
         "What people say of themselves and what others see in them are two things.",

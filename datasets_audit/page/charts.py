@@ -7,6 +7,7 @@ Colours come from the classes of ``report.css``, so that print and dark screens 
 
 from collections.abc import Sequence
 from math import cos, pi, sin
+from textwrap import wrap
 from typing import Final, NamedTuple
 
 from markupsafe import Markup, escape
@@ -19,6 +20,9 @@ VALUE_WIDTH: Final = 150
 ROW_HEIGHT: Final = 26
 CELL_WIDTH: Final = 92
 CELL_HEIGHT: Final = 30
+HEAD_HEIGHT: Final = 38
+HEAD_LINE: Final = 14
+HEAD_LENGTH: Final = 13  # characters of a line above a cell; there are two
 LABEL_LENGTH: Final = 22  # characters
 
 
@@ -104,18 +108,20 @@ def heat_map(balance: Balance) -> Markup:
     columns = list(dict.fromkeys(sorted(cell.values[1] for cell in balance.cells)))
     most = max((cell.count or 0 for cell in balance.cells), default=0) or 1
     parts = [
-        f'<text class="head" x="{LABEL_WIDTH + at * CELL_WIDTH + CELL_WIDTH / 2}" y="14">'
-        f"{_short(name)}</text>"
+        f'<text class="head" x="{LABEL_WIDTH + at * CELL_WIDTH + CELL_WIDTH / 2}" '
+        f'y="{HEAD_HEIGHT - 8 - HEAD_LINE * (len(lines) - 1 - number)}">{escape(line)}</text>'
         for at, name in enumerate(columns)
+        for lines in [_lines(name)]
+        for number, line in enumerate(lines)
     ]
     parts += [
-        f'<text class="label" x="{LABEL_WIDTH - 10}" y="{22 + at * CELL_HEIGHT + 20}">'
+        f'<text class="label" x="{LABEL_WIDTH - 10}" y="{HEAD_HEIGHT + at * CELL_HEIGHT + 20}">'
         f"{_short(name)}</text>"
         for at, name in enumerate(rows)
     ]
     for cell in balance.cells:
         x = LABEL_WIDTH + columns.index(cell.values[1]) * CELL_WIDTH
-        y = 22 + rows.index(cell.values[0]) * CELL_HEIGHT
+        y = HEAD_HEIGHT + rows.index(cell.values[0]) * CELL_HEIGHT
         depth = (cell.count or 0) / most
         css = "hidden" if cell.hidden else "filled" if cell.count else "empty"
         text = "hidden" if cell.hidden else f"{cell.count:,}" if cell.count else "none"
@@ -126,10 +132,19 @@ def heat_map(balance: Balance) -> Markup:
             f'<text class="count {css}{strong}" x="{x + CELL_WIDTH / 2}" y="{y + 20}">{text}</text>'
         )
     width = LABEL_WIDTH + len(columns) * CELL_WIDTH
+    height = HEAD_HEIGHT + 2 + len(rows) * CELL_HEIGHT
     return Markup(
-        f'<svg class="heat" viewBox="0 0 {width} {24 + len(rows) * CELL_HEIGHT}" role="img" '
+        f'<svg class="heat" viewBox="0 0 {width} {height}" role="img" '
         f'style="max-width:{width}px">{"".join(parts)}</svg>'
     )
+
+
+def _lines(name: str) -> list[str]:
+    """A heading in two lines at most, broken where words end."""
+    lines = wrap(name.replace("_", " "), HEAD_LENGTH)
+    if len(lines) <= 2:
+        return lines or [name]
+    return [lines[0], lines[1][: HEAD_LENGTH - 1] + "…"]
 
 
 def percent(share: float) -> str:

@@ -67,6 +67,8 @@ def _spelled_out(reading: Reading, vocabulary: Vocabulary) -> Iterator[Edit]:
         at = [i for i in range(*match.span()) if text[i].isalnum() or text[i] in "@$"]
         if sum(text[i].isalpha() for i in at) < 3:
             continue
+        if len(at) == 3 and text[at[0] + 1 : at[1]] != text[at[1] + 1 : at[2]]:
+            continue  # "i'm a"
         groups = _groups(reading, at)
         sure = len(groups) > 1 or certain > 1
         letters = ["".join(text[i] for i in group) for group in groups]

@@ -36,7 +36,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 _SEPARATORS = re.compile(rf"[^a-z{re.escape(LEET_MARKS)}]+")
 _NOT_LETTERS = re.compile(r"[^a-z]+")
-_COUNTED = re.compile(r"\d+[a-z]{0,6}|[a-z]+\d+")  # 8k, 1girl, 35mm, mp4, sd15
+_COUNTED = re.compile(r"\d+(?:\.\d+)?[a-z]{0,6}|[a-z]+\d+")  # 8k, 1girl, 35mm, 1.75, sd15
 _REPEATED = re.compile(r"([a-z])\1+")
 _MASKED = re.compile(r"[a-z]+[*#]{1,2}[a-z]+")
 
@@ -117,15 +117,18 @@ def respelt(
 
 
 def _unslipped(word: str, vocabulary: Vocabulary) -> str | None:
-    """The likeliest word of which two letters changed places, else one was lost or put in."""
+    """The likeliest word of which two letters changed places, else one was lost or put in.
+
+    The first letter is right: people hardly ever miss it (Yannakoudakis and Fawthrop 1983).
+    """
     swapped = (
         word[:i] + word[i + 1] + word[i] + word[i + 2 :]
-        for i in range(len(word) - 1)
+        for i in range(1, len(word) - 1)
         if word[i] != word[i + 1]
     )
     changed = chain(
-        (word[:i] + word[i + 1 :] for i in range(len(word))),
-        (word[:i] + c + word[i:] for i in range(len(word) + 1) for c in _ALPHABET),
+        (word[:i] + word[i + 1 :] for i in range(1, len(word))),
+        (word[:i] + c + word[i:] for i in range(1, len(word) + 1) for c in _ALPHABET),
     )
     for slips, least in ((swapped, _LIKELY_SWAPPED), (changed, _LIKELY)):
         better = _likeliest(slips, vocabulary)

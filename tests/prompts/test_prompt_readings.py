@@ -186,3 +186,12 @@ def test_words_that_were_glued_are_parted(
 def test_one_word_is_not_parted(assessor: TrainedPromptAssessor, text: str) -> None:
     found = readings_of(text, assessor.model.vocabulary)
     assert all(" " not in each.text for each in found)
+
+
+@pytest.mark.parametrize(
+    "text", ["i'm a potato", "(photo-realistic:1.37), (smile:1.75), (sky:1.3)", "joven in a hat"]
+)
+def test_what_only_looks_like_a_disguise_has_one_reading(
+    assessor: TrainedPromptAssessor, text: str
+) -> None:
+    assert len(readings_of(text, assessor.model.vocabulary)) == 1

@@ -142,6 +142,9 @@ def test_what_a_site_says_is_recorded_with_day_and_hash_and_then_holds(tmp_path:
     (file,) = report.rights
     assert file.sha256 == sha256((tmp_path / "said.jsonl").read_bytes()).hexdigest()
     assert file.first == file.last == at.date().isoformat()
+    shown = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "2 pictures are reserved, of 3 that" in shown
+    assert f"said.jsonl <code>{file.sha256[:12]}</code> (answers of {file.first})" in shown
 
 
 def test_robots_txt_holds_for_us_and_who_we_are_is_said(tmp_path: Path) -> None:

@@ -34,10 +34,11 @@ def find_copies(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Find
         connection,
         "duplicate_near",
         "WITH one AS (SELECT sha256, near, min(key) AS key "
-        f"FROM {SAMPLES} JOIN {DUPLICATES} USING (sha256) GROUP BY sha256, near) "
-        "SELECT key, 'looks like ' || first FROM (SELECT key, min(key) OVER alike AS first, "
-        "row_number() OVER alike AS nth FROM one WINDOW alike AS (PARTITION BY near ORDER BY key)) "
-        "WHERE nth > 1 ORDER BY key",
+        f"FROM {SAMPLES} JOIN {DUPLICATES} USING (sha256) GROUP BY sha256, near), "
+        # Joined and not by a window, which beside the join would not fit the memory of DuckDB.
+        "leader AS (SELECT near, min(key) AS first FROM one GROUP BY near) "
+        "SELECT key, 'looks like ' || first FROM one JOIN leader USING (near) "
+        "WHERE key <> first ORDER BY key",
     )
     yield from _findings(
         connection,

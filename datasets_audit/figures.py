@@ -23,7 +23,7 @@ SAMPLES: Final = "'samples/*.parquet'"
 FINDINGS: Final = "'findings/*.parquet'"
 DUPLICATES: Final = "'duplicates.parquet'"
 REPORT: Final = "report.json"
-MEMORY_LIMIT: Final = "150MB"  # of DuckDB, which spills to disk beyond it
+MEMORY_LIMIT: Final = "200MB"  # of DuckDB, which spills to disk beyond it
 TOLERANCE: Final = 1e-9  # relative; sums of logarithms depend on the order of addition
 
 

@@ -20,7 +20,8 @@ FETCHED: Final = 10_000  # rows at once: of a data set of copies there is a find
 
 
 def find_copies(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Finding]:
-    """Findings on copies. Writes ``duplicates.parquet``: sha256, and in ``near`` its group."""
+    """Findings on copies. Writes ``duplicates.parquet``: sha256, in ``near`` its group, and in
+    ``picture`` the first of its keys."""
     _write_near(connection, folder)
     yield from _findings(
         connection,
@@ -29,16 +30,14 @@ def find_copies(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Find
         f"row_number() OVER same AS nth FROM {SAMPLES} WHERE problem IS NULL "
         "WINDOW same AS (PARTITION BY sha256 ORDER BY key)) WHERE nth > 1 ORDER BY key",
     )
-    # Of several files with the same bytes only the first speaks for them here.
+    # Of several files with the same bytes only the first speaks for them here. Its key stands with
+    # the groups: a join with all rows would not fit the memory of DuckDB where many are alike.
     yield from _findings(
         connection,
         "duplicate_near",
-        "WITH one AS (SELECT sha256, near, min(key) AS key "
-        f"FROM {SAMPLES} JOIN {DUPLICATES} USING (sha256) GROUP BY sha256, near), "
-        # Joined and not by a window, which beside the join would not fit the memory of DuckDB.
-        "leader AS (SELECT near, min(key) AS first FROM one GROUP BY near) "
-        "SELECT key, 'looks like ' || first FROM one JOIN leader USING (near) "
-        "WHERE key <> first ORDER BY key",
+        f"WITH leader AS (SELECT near, min(picture) AS first FROM {DUPLICATES} GROUP BY near) "
+        f"SELECT picture, 'looks like ' || first FROM {DUPLICATES} JOIN leader USING (near) "
+        "WHERE picture <> first ORDER BY picture",
     )
     yield from _findings(
         connection,
@@ -68,7 +67,7 @@ def _findings(connection: "DuckDBPyConnection", code: str, query: str) -> Iterat
 
 def _write_near(connection: "DuckDBPyConnection", folder: Path) -> None:
     hashes = (
-        f"SELECT sha256, unhex(min(pdq)) AS hash FROM {SAMPLES} "
+        f"SELECT sha256, min(key) AS picture, unhex(min(pdq)) AS hash FROM {SAMPLES} "
         f"WHERE pdq_quality >= {MIN_QUALITY} GROUP BY sha256 ORDER BY sha256"
     )
     with alike(
@@ -76,7 +75,7 @@ def _write_near(connection: "DuckDBPyConnection", folder: Path) -> None:
         max_distance=MATCH_DISTANCE, words=PDQ_WORDS, max_bucket=MAX_BUCKET,
     ) as found:  # fmt: skip
         connection.execute(
-            "COPY (SELECT one.sha256, leader.sha256 AS near "
+            "COPY (SELECT one.sha256, leader.sha256 AS near, one.picture "
             f"FROM {found.groups} AS one JOIN {found.rows} AS leader ON leader.nth = one.first "
             f"ORDER BY one.sha256) TO {quoted(folder / DUPLICATES[1:-1])} "
             "(FORMAT parquet, COMPRESSION zstd)"

@@ -1,7 +1,8 @@
 """Text in a picture: is there any, and if so, what does it say and where.
 
-The picture is glanced at first, as it is; only where that makes out letters is it enlarged and read
-with care. Both use the PP-OCRv4 models that the rapidocr-onnxruntime package brings along
+A tiny network looks first (guard.images.lettering). Where it is in doubt the picture is glanced at,
+as it is; where it is sure, or that makes out letters, the picture is enlarged and read with care.
+Glance and reading use the PP-OCRv4 models that the rapidocr-onnxruntime package brings along
 (Apache-2.0), through ONNX Runtime on one thread. The figures behind the constants are in
 docs/image-guard.md; `python benchmarks/images.py` prints them.
 """
@@ -18,9 +19,12 @@ import numpy as np
 
 from guard.errors import SafetyUnavailable, WeightsInvalid
 from guard.images.finding import Box, Finding, Subject, Writing
+from guard.images.lettering import LetterPresence
 from guard.images.scale import scaled
 from provenance.picture import Pixels
 
+SURE_ODDS: Final = 1.9  # log odds of the network from which a picture is read
+FAINT_ODDS: Final = 0.0  # log odds below which it is not even glanced at
 GLANCE_MAX_SIDE: Final = 640  # pixels; below 512, small letters are lost
 GLANCE_CONFIDENCE: Final = 0.5  # of a line, from the recogniser
 GLANCE_BOX: Final = 0.4  # of a box, from the detector: a glance may be wrong, and reading is not
@@ -48,11 +52,16 @@ class TextReader:
     """
 
     def __init__(self) -> None:
-        self.digest: Final = _weights_digest()
+        self._letters = LetterPresence()
+        both = f"{_weights_digest()} {self._letters.digest}"
+        self.digest: Final = hashlib.sha256(both.encode()).hexdigest()
         self._lock = Lock()  # the engine keeps the size of the picture at hand in itself
 
     def sees_text(self, pixels: Pixels) -> bool:
-        """The gate: whether a glance at (H, W, 3) RGB makes out anything like text."""
+        """The gate: whether (H, W, 3) RGB holds anything like text, seen cheaply."""
+        odds = self._letters.odds(pixels)
+        if not FAINT_ODDS <= odds < SURE_ODDS:
+            return odds >= SURE_ODDS
         scale = min(1.0, GLANCE_MAX_SIDE / max(pixels.shape[:2]))
         glanced = self._lines(pixels, scale, GLANCE_BOX)
         return letters(glanced) >= GLANCE_LETTERS

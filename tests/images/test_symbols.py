@@ -11,12 +11,13 @@ from guard.check import Checker
 from guard.errors import WeightsInvalid
 from guard.images import PictureAssessor
 from guard.images.adapters import image_guards_of
+from guard.images.crops import Mistakes
 from guard.images.panel import Panel
 from guard.images.second_view import diffused, disagree, second_views
 from guard.images.symbols import SYMBOLS, detector, load_symbols
 from guard.images.symbols.drawing import drawn_into
 from guard.images.symbols.net import GridNet
-from guard.images.symbols.train import batch_of, loss_of
+from guard.images.symbols.train import CROP, batch_of, loss_of
 from policies.categories import CATEGORIES
 from policies.decision import Action
 from policies.load import load_policy
@@ -95,7 +96,7 @@ def test_weights_that_were_changed_are_not_run(monkeypatch: pytest.MonkeyPatch) 
 def test_a_few_steps_of_training_lower_the_loss() -> None:
     torch.manual_seed(0)
     grounds = [textured_picture("g", 200, 200, seed) for seed in range(3)]
-    batch = batch_of(grounds, np.random.default_rng(0))
+    batch = batch_of(grounds, Mistakes(CROP), np.random.default_rng(0))
     net = GridNet(len(SYMBOLS))
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3)
     losses = []

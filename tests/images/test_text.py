@@ -141,4 +141,4 @@ def test_an_engine_that_breaks_is_an_outage_and_no_pass(
 
     monkeypatch.setattr(text_module, "_loaded_engine", broken)
     with pytest.raises(SafetyUnavailable, match="no such operator"):
-        load_assessor(ScriptedPromptAssessor()).assess([plain()])
+        load_assessor(ScriptedPromptAssessor()).assess([with_lines(plain(), ["no entry"])])

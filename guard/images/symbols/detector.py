@@ -25,8 +25,8 @@ _OVERLAP: Final = 0.5  # IoU above which two boxes of a symbol are one
 
 MODEL: Final = Path(__file__).parent / "symbols.onnx"
 WEIGHTS: Final = Path(__file__).parent / "symbols.safetensors"
-MODEL_SHA256: Final = "0e7ed6b6cf1cfa88b9a9bd18b4556e5c7288bf61be9f005366005623bf33423a"
-WEIGHTS_SHA256: Final = "d2917bf79c03a214a647cec044f214d02f5f624b0722240c4dc3664a1e5de902"
+MODEL_SHA256: Final = "2a9b58c45f3626ef0bd6c241b7da171962147788ea538ed1400fed1ee0515a5e"
+WEIGHTS_SHA256: Final = "738e86600b6021b81c1e9ec60691106d0649ac8615bacadef779dabe618c121f"
 
 
 class Found(NamedTuple):

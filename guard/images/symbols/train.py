@@ -1,10 +1,11 @@
 """Train the demonstration detector.
 
-    python -m guard.images.symbols.train --photos DIR --out FOLDER [--minutes 12] [--resume]
+    python -m guard.images.symbols.train --photos DIR --out FOLDER [--minutes 20] [--resume]
 
-Symbols are drawn into crops of the photographs of DIR that are not held out (every third is, by
-name). One core; it stops after the minutes, writes ``symbols.safetensors`` and ``symbols.onnx``,
-and goes on from there with --resume.
+Symbols are drawn into crops of the photographs under DIR, at any of their scales. Now and then the
+network looks at whole photographs without symbols, and what it is surest of there becomes a part of
+the batches that follow. One core; it stops after the minutes of CPU time, writes
+``symbols.safetensors`` and ``symbols.onnx``, and goes on from there with --resume.
 """
 
 import argparse
@@ -18,35 +19,28 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from guard.images.crops import Mistakes, crop_of, photographs
 from guard.images.symbols.drawing import SYMBOLS, Placed, drawn_into
 from guard.images.symbols.net import STRIDE, GridNet
-from provenance.picture import Pixels, decode, read_file
+from provenance.picture import Pixels
 
 CROP = 160  # pixels
 BATCH = 24
 RATE = 3e-3
+LOOK_EVERY = 50  # steps
 WEIGHTS, MODEL = "symbols.safetensors", "symbols.onnx"
 
 
-def photographs(folder: Path, *, held_out: bool) -> list[Pixels]:
-    """Those of ``folder`` that are held out from training, or the others."""
-    files = sorted(file for file in folder.iterdir() if file.suffix in (".png", ".jpg", ".webp"))
-    return [
-        decode(read_file(file)).pixels
-        for place, file in enumerate(files)
-        if (place % 3 == 2) == held_out
-    ]
-
-
-def batch_of(pictures: Sequence[Pixels], rng: np.random.Generator) -> tuple[Tensor, ...]:
+def batch_of(
+    pictures: Sequence[Pixels], mistakes: Mistakes, rng: np.random.Generator
+) -> tuple[Tensor, ...]:
     """Pixels, and for each cell of each picture: classes, sides, and whether it has a symbol."""
-    drawn = []
-    for _ in range(BATCH):
+    drawn: list[tuple[Pixels, list[Placed]]] = [
+        drawn_into(crop, rng, most=0) for crop in mistakes.some(BATCH // 4, rng)
+    ]
+    while len(drawn) < BATCH:
         pixels = pictures[int(rng.integers(len(pictures)))]
-        top = int(rng.integers(0, pixels.shape[0] - CROP + 1))
-        left = int(rng.integers(0, pixels.shape[1] - CROP + 1))
-        crop = pixels[top : top + CROP, left : left + CROP]
-        drawn.append(drawn_into(np.ascontiguousarray(crop[:, :: rng.choice([1, -1])]), rng))
+        drawn.append(drawn_into(crop_of(pixels, CROP, rng), rng))
     inputs = torch.from_numpy(np.stack([pixels for pixels, _ in drawn])).permute(0, 3, 1, 2)
     targets = [_targets(placed) for _, placed in drawn]
     return (inputs.float() / 255, *(torch.stack(part) for part in zip(*targets, strict=True)))
@@ -110,24 +104,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--minutes", type=float, default=20.0, help="of CPU time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    pictures = [p for p in photographs(options.photos, held_out=False) if min(p.shape[:2]) >= CROP]
+    pictures, mistakes = photographs(options.photos, CROP), Mistakes(CROP)
     net = GridNet(len(SYMBOLS))
+    rate = RATE
     if options.resume:
+        rate /= 3  # what was learnt is not to be lost in the first steps
         net.load_state_dict(load_file(options.out / WEIGHTS))
     rng = np.random.default_rng(options.seed + int(options.resume))
-    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-4)
-    began, step = time.monotonic(), 0
+    optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-4)
+    began, step = time.process_time(), 0
     recent: list[float] = []
-    while (gone := (time.monotonic() - began) / 60 / options.minutes) < 1:
+    while (gone := (time.process_time() - began) / 60 / options.minutes) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = RATE * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * gone)))
-        loss = loss_of(net, batch_of(pictures, rng))
+            group["lr"] = rate * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * gone)))
+        if step % LOOK_EVERY == LOOK_EVERY - 1:
+            mistakes.look(net, lambda shown: net(shown)[0], pictures, rng)
+        loss = loss_of(net, batch_of(pictures, mistakes, rng))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch types it not
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)

@@ -46,10 +46,12 @@ figures: .venv/.dev
 	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/console_figures.py
 
-# Retrains the embedded core; resumable: run it again to go on. BUDGET is wall-clock time.
+# Retrains the embedded core; resumable: run it again to go on. BUDGET is wall-clock time; FROM=DIR
+# goes on from a checkpoint.
 BUDGET ?= 90m
 train-core: .venv/.runtime
-	$(BIN)/python -m guard.generation.training --budget $(BUDGET) --out training-output/core
+	$(BIN)/python -m guard.generation.training --budget $(BUDGET) --out training-output/core \
+	  $(if $(FROM),--from $(FROM))
 
 # Retrains the prompt assessor; resumable. DATA is a folder of labelled prompts, ENCODER the encoder to
 # start from (docs/model-cards/prompt-fusion.md says which).

@@ -56,13 +56,14 @@ def _patches(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Finding
         connection, corners, folder, max_distance=PATCH_BITS, words=1, max_bucket=MAX_BUCKET
     ) as found:
         rows = connection.execute(
-            "SELECT count(DISTINCT key), min(DISTINCT key, 5), list_sort(list(DISTINCT place)) "
-            f"FROM {found.groups} GROUP BY first "
-            f"HAVING count(DISTINCT key) >= {PATCH_PICTURES} ORDER BY first"
+            # A trigger is put in one place; what pictures share across corners is sky, or paper.
+            "SELECT count(DISTINCT key), min(DISTINCT key, 5), place "
+            f"FROM {found.groups} GROUP BY first, place "
+            f"HAVING count(DISTINCT key) >= {PATCH_PICTURES} ORDER BY first, place"
         )
         while some := rows.fetchmany(FETCHED):
-            for pictures, keys, places in some:
-                where = " and ".join(PLACES[place - 1] for place in places)
+            for pictures, keys, place in some:
+                where = PLACES[place - 1]
                 said = f"in {pictures:,} distinct pictures, {where}: {', '.join(keys)}"
                 yield Finding("trigger_patch", keys[0], detail=said)
 

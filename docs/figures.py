@@ -1,4 +1,4 @@
-"""Makes the pictures of the documentation: a generated scene, which word drew what in it, what
+"""Makes the pictures of the documentation: generated scenes, which word drew what in one, what
 verify says of it on the command line, and the verification page on a desktop and on a phone.
 
 Run: make figures
@@ -21,6 +21,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from guard.gateway import create_app
+from guard.generation import GenerationRequest, load_core
 from provenance.home import Home
 from provenance.picture import decode, encode
 from tests.gateway.conftest import served
@@ -33,6 +34,22 @@ SEED = 20261120
 COLUMNS = 84
 SHOWN_WORDS = ("sailboat", "sea", "sunset", "mountains", "sun")
 WORD_SIDE, GAP = 160, 6  # pixels
+SHEET = (
+    "a red sailboat on the sea at sunset, with mountains",
+    "a white horse on the left in a green meadow under a rainbow",
+    "a red lighthouse on the right by the sea at night, the moon on the left",
+    "an orange hot air balloon over snowy mountains at dawn",
+    "a big pink whale in the middle of a calm sea on a sunny day, white clouds",
+    "a red cottage on the right in a snowy field with falling snow, on a sunny day",
+    "a watercolour of a cherry tree in a meadow with hills",
+    "a yellow star above a blue circle on a white background",
+    "a black and white drawing of a ship in front of mountains",
+    "two white sheep in a field on a misty morning",
+    "a fir tree in thick fog at sunset",
+    "an old photograph of a house in the desert",
+)
+SHEET_SEED = 2  # of 1 to 4 the one whose pictures please most
+SHEET_COLUMNS, SHEET_SIDE = 4, 240  # pictures in a row, pixels
 COLOURS = 128  # of a screenshot: a third of the bytes
 
 
@@ -72,6 +89,28 @@ def pages(home: Path, picture: Path, folder: Path) -> None:
     opened.ledger.close()
 
 
+def sheet() -> None:
+    """What the core in the box draws, a picture a prompt, all of one seed."""
+    core = load_core("scenes")
+    tall = len(SHEET) // SHEET_COLUMNS
+    step = SHEET_SIDE + GAP
+    page = Image.new("RGB", (SHEET_COLUMNS * step - GAP, tall * step - GAP), "white")
+    info = core.info
+    for number, prompt in enumerate(SHEET):
+        asked = GenerationRequest(
+            prompt=prompt,
+            width=info.default_width,
+            height=info.default_height,
+            steps=info.default_steps,
+            guidance=info.default_guidance,
+            seed=SHEET_SEED,
+        )
+        tile = Image.fromarray(core.generate(asked)[0]).resize((SHEET_SIDE, SHEET_SIDE))
+        row, column = divmod(number, SHEET_COLUMNS)
+        page.paste(tile, (column * step, row * step))
+    page.save(IMAGES / "scenes.jpg", quality=88)
+
+
 def words(maps: Path) -> None:
     """Where some words of the prompt had their say, side by side."""
     found = {file.stem.rpartition("-")[2]: file for file in maps.iterdir()}
@@ -83,8 +122,9 @@ def words(maps: Path) -> None:
 
 
 def main() -> None:
-    """Write docs/images: sailboat.png, words.jpg, verify.svg, and the two of the page."""
+    """Write docs/images: scenes.jpg, sailboat.png, words.jpg, verify.svg, the two of the page."""
     IMAGES.mkdir(exist_ok=True)
+    sheet()
     picture = IMAGES / "sailboat.png"
     with tempfile.TemporaryDirectory() as folder:
         home = str(Path(folder) / "home")

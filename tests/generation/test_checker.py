@@ -9,8 +9,23 @@ from hypothesis import strategies as st
 
 from guard.generation.scenes.captions import Fact
 from guard.generation.scenes.render import render
-from guard.generation.scenes.spec import Landscape, Shape, StillLife, Thing, draw_still_life
-from guard.generation.training.checker import check
+from guard.generation.scenes.spec import (
+    PLACES,
+    STYLES,
+    THINGS,
+    TIMES,
+    WEATHERS,
+    Ground,
+    Landscape,
+    Shape,
+    StillLife,
+    Style,
+    Thing,
+    ThingKind,
+    Weather,
+    draw_still_life,
+)
+from guard.generation.training.checker import check, style_in
 from guard.generation.training.evaluate import wilson
 
 SAID: frozenset[Fact] = frozenset(get_args(Fact))
@@ -24,12 +39,13 @@ def test_true_still_lifes_pass_every_check() -> None:
         assert all(check(scene, SAID, render(scene, SIDE, SIDE).pixels).values()), scene
 
 
-@pytest.mark.parametrize("kind", ["house", "tree", "boat", "balloon", "lighthouse"])
-def test_true_landscapes_pass_every_check(kind: str) -> None:
-    ground = "sea" if kind == "boat" else "meadow"
-    for place in ("left", "middle", "right"):
-        thing = Thing(kind, "red", place, "large")  # type: ignore[arg-type]
-        scene = Landscape("day", ground, "hills", None, True, (thing,), seed=4)  # type: ignore[arg-type]
+@pytest.mark.parametrize("weather", WEATHERS)
+@pytest.mark.parametrize("kind", [kind for kind in THINGS if kind != "pine"])
+def test_true_landscapes_pass_every_check(kind: ThingKind, weather: Weather) -> None:
+    ground: Ground = "sea" if kind in ("boat", "whale") else "meadow"
+    for place in PLACES:
+        thing = Thing(kind, "red", place, "large")
+        scene = Landscape("day", ground, "hills", None, True, (thing,), 4, weather)
         checks = check(scene, SAID, render(scene, SIDE, SIDE).pixels)
         assert set(checks) == {"time", "ground", "colour", "place", "shape", "binding"}
         assert all(checks.values()), scene
@@ -51,6 +67,16 @@ def test_a_missing_thing_is_not_found() -> None:
     assert checks["ground"]
     assert not checks["colour"]
     assert not checks["binding"]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_is_told_from_the_others(style: Style) -> None:
+    thing = Thing("house", "red", "left", "large")
+    for time in TIMES:
+        scene = Landscape(time, "meadow", "hills", None, True, (thing,), 4, style=style)
+        picture = render(scene, SIDE, SIDE).pixels / 255.0
+        assert (style_in(picture) == style) or style == "plain"
+        assert style_in(picture) != "ink" or style == "ink"
 
 
 def test_what_was_not_said_is_not_checked() -> None:

@@ -1,6 +1,7 @@
 """Scenes: the same picture for ever, and words that say what they claim to say."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from guard.generation.scenes.spec import (
     GROUNDS,
     HELD_OUT,
     TIMES,
+    WEATHERS,
     Landscape,
     Shape,
     StillLife,
     Thing,
+    Weather,
     draw_scene,
     is_held_out,
     pairs_of,
@@ -87,6 +90,11 @@ def test_stated_facts_are_in_the_words(seed: int) -> None:
         assert scene.backdrop.rstrip("s") in text
     if scene.backdrop == "none":
         assert "backdrop" not in said
+    if "weather" in said:
+        words = {"fog": "fog", "rain": "rain", "snowfall": "snow", "rainbow": "rainbow"}
+        assert words[scene.weather] in text
+    assert ("weather" in said) <= (scene.weather != "clear")
+    assert ("style" in said) == (scene.style != "plain")
 
 
 @given(seeds)
@@ -103,6 +111,22 @@ def test_the_sky_has_the_colour_of_its_hour(time: str, ground: str) -> None:
     scene = Landscape(time, ground, "none", None, False, (), seed=1)  # type: ignore[arg-type]
     top = np.median(render(scene, 64, 64).pixels[0] / 255.0, axis=0)
     assert np.abs(top - LIGHTS[time].zenith).max() < 0.05  # type: ignore[index]
+
+
+@pytest.mark.parametrize("weather", WEATHERS)
+def test_every_weather_changes_the_picture(weather: Weather) -> None:
+    clear = Landscape("day", "meadow", "hills", None, False, (), seed=1)
+    drawn = render(replace(clear, weather=weather), 128, 128).pixels.astype(int)
+    changed = np.abs(drawn - render(clear, 128, 128).pixels).max(-1) > 8
+    assert (changed.mean() > 0.02) == (weather != "clear")
+
+
+def test_ink_has_no_colour_and_sepia_has_one() -> None:
+    scene = Landscape("sunset", "sea", "none", "left", True, (), seed=1)
+    ink = render(replace(scene, style="ink"), 64, 64).pixels.astype(int)
+    assert np.ptp(ink, axis=-1).max() < 16  # grey levels
+    sepia = render(replace(scene, style="sepia"), 64, 64).pixels.astype(int)
+    assert (sepia[..., 0] > sepia[..., 2]).all()
 
 
 def test_the_subject_is_where_the_thing_stands() -> None:

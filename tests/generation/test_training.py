@@ -126,6 +126,18 @@ def test_a_stopped_run_goes_on_where_it_was(
     )
     assert drawn[0].shape == (384, 512, 3)
 
+    other = tokenizer_folder.parent.with_name("other")
+    words = ["a red house with a zeppelin", "zeppelins over the sea"] * 20
+    train_tokenizer(words, other / "tokenizer")
+    theirs = CLIPTokenizer.from_pretrained(other / "tokenizer", model_max_length=32)
+    third = train_unet.UNetTrainer(recipe, other, sets, vae, theirs)  # type: ignore[arg-type]
+    third.start_from(run / "scenes")
+    for mine, exported in zip(third.unet.parameters(), second.unet.parameters(), strict=True):
+        assert torch.allclose(mine, exported, atol=1e-2)
+    rows = [found.get_vocab()["red</w>"] for found in (theirs, tokenizer)]
+    tables = [t.text_encoder.get_input_embeddings().weight for t in (third, second)]
+    assert torch.allclose(tables[0][rows[0]], tables[1][rows[1]], atol=1e-2)
+
 
 def test_budgets_are_read_with_their_unit() -> None:
     assert [seconds(text) for text in ("90m", "2h", "45s", "1.5h")] == [5400, 7200, 45, 5400]

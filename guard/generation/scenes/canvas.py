@@ -68,6 +68,14 @@ class Canvas:
         distance: Plane = np.hypot(self.x - x, self.y - y) - np.float32(radius)
         return distance
 
+    def capsule(self, ax: float, ay: float, bx: float, by: float, radius: float) -> Plane:
+        """Signed distance to a line from a to b that is `radius` thick on each side."""
+        across, down = bx - ax, by - ay
+        u, v = self.x - ax, self.y - ay
+        along = np.clip((u * across + v * down) / (across * across + down * down), 0.0, 1.0)
+        distance: Plane = np.hypot(u - along * across, v - along * down) - np.float32(radius)
+        return distance.astype(np.float32)
+
     def wedge(self, x: float, base: float, half_width: float, height: float) -> Plane:
         """Signed distance to an upright isosceles triangle, its base at `base`, its tip above."""
         slope = half_width / height

@@ -19,12 +19,17 @@ from guard.generation.scenes.spec import (
     ShapeKind,
     Size,
     StillLife,
+    Style,
     Thing,
     ThingKind,
     Time,
+    Weather,
 )
 
-Fact = Literal["time", "ground", "backdrop", "body", "clouds", "things", "place", "colour", "size"]
+Fact = Literal[
+    "time", "ground", "backdrop", "body", "clouds", "weather", "style",
+    "things", "place", "colour", "size",
+]  # fmt: skip
 
 MAX_TOKENS: Final = 32  # the text encoder's window, start and end marks included
 
@@ -130,6 +135,28 @@ _THINGS: Final[dict[ThingKind, tuple[str, ...]]] = {
     "boat": ("boat", "sailboat", "sailing boat", "ship", "yacht"),
     "balloon": ("balloon", "hot air balloon", "hot-air balloon"),
     "lighthouse": ("lighthouse",),
+    "horse": ("horse", "horse", "pony"),
+    "sheep": ("sheep", "sheep", "lamb"),
+    "whale": ("whale",),
+}
+_WEATHERS: Final[dict[Weather, tuple[str, ...]]] = {
+    "clear": (),
+    "fog": ("in fog", "in the fog", "in thick fog"),
+    "rain": ("in the rain", "in rain", "while it rains", "with rain"),
+    "snowfall": ("in falling snow", "while it snows", "with falling snow", "with snowflakes"),
+    "rainbow": ("with a rainbow", "under a rainbow", "with a rainbow in the sky"),
+}
+_STYLES_BEFORE: Final[dict[Style, tuple[str, ...]]] = {
+    "plain": (),
+    "pastel": ("a pastel drawing of", "a pastel of", "a watercolour of"),
+    "ink": ("an ink drawing of", "a black and white drawing of", "a black and white picture of"),
+    "sepia": ("an old photograph of", "a sepia picture of", "a vintage photo of"),
+}
+_STYLES_AFTER: Final[dict[Style, tuple[str, ...]]] = {
+    "plain": (),
+    "pastel": ("in pastel colours", ", pastel", "in pastel"),
+    "ink": ("in black and white", ", black and white", "in ink"),
+    "sepia": ("in sepia", ", sepia", ", vintage photo"),
 }
 _TREES: Final[dict[Colour, tuple[str, ...]]] = {
     "orange": ("autumn tree",),
@@ -177,9 +204,19 @@ def caption(scene: Scene, rng: random.Random) -> Caption:
         text, said = _landscape(scene, rng)
     else:
         text, said = _still_life(scene, rng)
-    if rng.random() < 0.12:
+    style = scene.style if isinstance(scene, Landscape) else "plain"
+    if style != "plain":
+        text = _in_style(text, style, rng)
+        said.add("style")
+    elif rng.random() < 0.12:
         text = f"{rng.choice(_OPENINGS)} {text}"
     return Caption(text, frozenset(said))
+
+
+def _in_style(text: str, style: Style, rng: random.Random) -> str:
+    if rng.random() < 0.5:
+        return f"{rng.choice(_STYLES_BEFORE[style])} {text}"
+    return f"{text} {rng.choice(_STYLES_AFTER[style])}".replace(" ,", ",")
 
 
 def _article(noun: str) -> str:
@@ -187,7 +224,9 @@ def _article(noun: str) -> str:
 
 
 def _plural(noun: str) -> str:
-    return noun.replace("box", "boxe") + "s"
+    if noun.endswith("sheep"):
+        return noun
+    return noun.replace("box", "boxe").replace("pony", "ponie") + "s"
 
 
 def _landscape(scene: Landscape, rng: random.Random) -> tuple[str, set[Fact]]:
@@ -202,6 +241,9 @@ def _landscape(scene: Landscape, rng: random.Random) -> tuple[str, set[Fact]]:
     if scene.backdrop != "none" and rng.random() < 0.92:
         subject += f" {rng.choice(_BACKDROPS[scene.backdrop])}"
         said.add("backdrop")
+    if scene.weather != "clear" and rng.random() < 0.95:
+        subject += f" {rng.choice(_WEATHERS[scene.weather])}"
+        said.add("weather")
     extras = _sky(scene, rng, said)
     if says_time:
         said.add("time")

@@ -1,4 +1,4 @@
-"""Sky, sun or moon, clouds, ridges and ground of a landscape, painted from far to near."""
+"""Sky, sun or moon, clouds, weather, ridges and ground of a landscape, from far to near."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ from guard.generation.scenes.palette import (
 )
 from guard.generation.scenes.spec import Landscape, Place
 from guard.generation.scenes.things import paint_thing
+from guard.generation.scenes.weather import (
+    paint_fog,
+    paint_rain,
+    paint_rainbow,
+    paint_snowfall,
+    restyle,
+)
 
 BODY_RADIUS: Final = 0.062  # short sides
 STAR_SHARE: Final = 0.22  # of the cells of a night sky
@@ -35,14 +42,24 @@ def paint_landscape(canvas: Canvas, scene: Landscape) -> None:
         _paint_stars(canvas, horizon, rng)
     if body is not None:
         _paint_body(canvas, scene, light, body, rng)
+    if scene.weather == "rainbow":
+        paint_rainbow(canvas, horizon)
     if scene.clouds:
         _paint_clouds(canvas, light, rng)
     _paint_ridges(canvas, scene, light, horizon, rng)
     _paint_ground(canvas, scene, light, horizon, body, rng)
+    if scene.weather == "fog":
+        paint_fog(canvas, light, horizon)
+    elif scene.weather == "rain":
+        paint_rain(canvas, light)
     for thing in scene.things:
         column = _snap(_COLUMNS[thing.place] * canvas.width) + CELL * rng.choice((-1, 0, 1))
         foot = horizon + CELL * rng.choice((2, 3))
         paint_thing(canvas, thing, scene, column, foot, horizon)
+    if scene.weather == "snowfall":
+        paint_snowfall(canvas, scene.seed)
+    if scene.style != "plain":
+        restyle(canvas, scene.style)
 
 
 def _snap(value: float) -> float:

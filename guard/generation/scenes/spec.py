@@ -1,7 +1,8 @@
 """What a scene is: the facts that a picture shows, as values, and how they are drawn by lot.
 
-Two kinds: a `Landscape` (time, ground, backdrop, sky, up to two things) and a `StillLife` (coloured
-shapes on a coloured background). A scene and its seed determine its picture byte for byte.
+Two kinds: a `Landscape` (time, weather, ground, backdrop, sky, up to two things, a style) and a
+`StillLife` (coloured shapes on a coloured background). A scene and its seed determine its picture
+byte for byte.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ Ground = Literal["sea", "meadow", "desert", "snow"]
 Backdrop = Literal["none", "mountains", "hills"]
 Place = Literal["left", "middle", "right"]
 Size = Literal["small", "large"]
-ThingKind = Literal["house", "tree", "pine", "boat", "balloon", "lighthouse"]
+Weather = Literal["clear", "fog", "rain", "snowfall", "rainbow"]
+Style = Literal["plain", "pastel", "ink", "sepia"]
+ThingKind = Literal[
+    "house", "tree", "pine", "boat", "balloon", "lighthouse", "horse", "sheep", "whale"
+]
 ShapeKind = Literal["circle", "square", "triangle", "star", "ring"]
 Arrangement = Literal["left", "middle", "right", "beside", "above", "row"]
 
@@ -24,11 +29,13 @@ COLOURS: Final[tuple[Colour, ...]] = get_args(Colour)
 TIMES: Final[tuple[Time, ...]] = get_args(Time)
 GROUNDS: Final[tuple[Ground, ...]] = get_args(Ground)
 BACKDROPS: Final[tuple[Backdrop, ...]] = get_args(Backdrop)
+WEATHERS: Final[tuple[Weather, ...]] = get_args(Weather)
+STYLES: Final[tuple[Style, ...]] = get_args(Style)
 PLACES: Final[tuple[Place, ...]] = get_args(Place)
 THINGS: Final[tuple[ThingKind, ...]] = get_args(ThingKind)
 SHAPES: Final[tuple[ShapeKind, ...]] = get_args(ShapeKind)
 
-TREE_COLOURS: Final[tuple[Colour, ...]] = ("green", "orange", "pink", "red")
+TREE_COLOURS: Final[tuple[Colour, ...]] = ("green", "orange", "pink", "red", "yellow", "white")
 # A black thing in a night scene cannot be told from its surroundings.
 THING_COLOURS: Final[tuple[Colour, ...]] = tuple(c for c in COLOURS if c != "black")
 
@@ -41,6 +48,9 @@ HELD_OUT: Final[frozenset[tuple[str, Colour]]] = frozenset(
         ("balloon", "orange"),
         ("lighthouse", "blue"),
         ("tree", "red"),
+        ("horse", "pink"),
+        ("sheep", "blue"),
+        ("whale", "orange"),
         ("circle", "green"),
         ("square", "pink"),
         ("triangle", "purple"),
@@ -72,6 +82,8 @@ class Landscape:
     clouds: bool
     things: tuple[Thing, ...]  # at most two, then left and right
     seed: int
+    weather: Weather = "clear"
+    style: Style = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,7 @@ def draw_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
 
 
 def draw_landscape(rng: random.Random) -> Landscape:
-    """Draw a landscape; day is twice as common as any other time, since it goes unsaid."""
+    """Draw a landscape; what goes unsaid (day, clear weather, no style) is the most common."""
     ground = rng.choice(GROUNDS)
     count = rng.choices((0, 1, 2), weights=(10, 68, 22))[0]
     # Two things stand left and right: neighbouring places would let them overlap.
@@ -125,24 +137,32 @@ def draw_landscape(rng: random.Random) -> Landscape:
         # Two of a kind look alike; a balloon hangs where the other's top may be, so it goes alone.
         twin = things[0].kind != "balloon"
         things = [things[0], _twin(things[0], places[1])] if twin else things[:1]
+    time = rng.choices(TIMES, weights=(2, 1, 1, 1))[0]
+    # There is no rainbow at night.
+    shares = (66, 9, 9, 9, 0 if time == "night" else 7)
     return Landscape(
-        time=rng.choices(TIMES, weights=(2, 1, 1, 1))[0],
+        time=time,
         ground=ground,
         backdrop=rng.choices(BACKDROPS, weights=(4, 3, 3))[0],
         body=rng.choices((None, "left", "right", "middle"), weights=(4, 3, 3, 1))[0],
         clouds=rng.random() < 0.35,
         things=tuple(things),
         seed=rng.randrange(_SEED_LIMIT),
+        weather=rng.choices(WEATHERS, weights=shares)[0],
+        style=rng.choices(STYLES, weights=(82, 6, 6, 6))[0],
     )
+
+
+_KINDS_ON: Final[dict[Ground, tuple[ThingKind, ...]]] = {
+    "sea": ("boat", "boat", "boat", "whale", "whale", "balloon", "lighthouse"),
+    "meadow": ("house", "house", "tree", "pine", "balloon", "lighthouse", "horse", "sheep"),
+    "desert": ("house", "house", "tree", "pine", "balloon", "lighthouse", "horse", "horse"),
+    "snow": ("house", "house", "tree", "pine", "balloon", "lighthouse", "horse", "sheep"),
+}
 
 
 def _draw_thing(rng: random.Random, ground: Ground, place: Place) -> Thing:
-    kinds: list[ThingKind] = (
-        ["boat", "boat", "boat", "balloon", "lighthouse"]
-        if ground == "sea"
-        else ["house", "house", "tree", "pine", "balloon", "lighthouse"]
-    )
-    kind = rng.choice(kinds)
+    kind = rng.choice(_KINDS_ON[ground])
     colour: Colour | None
     if kind == "pine":
         colour = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from guard.generation.scenes.animals import paint_horse, paint_sheep, paint_whale
 from guard.generation.scenes.canvas import CELL, Canvas, Plane, lit, mix
 from guard.generation.scenes.palette import LIGHTS, PALETTE, RGB, Light
 from guard.generation.scenes.spec import Landscape, Size, Thing
@@ -25,6 +26,8 @@ def paint_thing(
     """Paint a thing that is centred on `x` and stands on `foot` (short sides)."""
     light = LIGHTS[scene.time]
     scale = _SCALES[thing.size]
+    if thing.kind in ("horse", "sheep"):
+        _shadow(canvas, x, foot, 0.13 * scale)
     colour = PALETTE[thing.colour] if thing.colour is not None else _NEEDLES
     body = lit(colour, light.thing_tint)
     match thing.kind:
@@ -40,6 +43,12 @@ def paint_thing(
             _paint_balloon(canvas, light, x, horizon, scale, body)
         case "lighthouse":
             _paint_lighthouse(canvas, light, x, foot, scale, body, scene)
+        case "horse":
+            paint_horse(canvas, x, foot, scale, body)
+        case "sheep":
+            paint_sheep(canvas, light, x, foot, scale, body)
+        case "whale":
+            paint_whale(canvas, light, x, foot, scale, body)
 
 
 def _shadow(canvas: Canvas, x: float, foot: float, half: float) -> None:

@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +24,8 @@ from guard.generation.training.evaluate import evaluate
 
 log = logging.getLogger("guard.generation.training")
 
-SEED: Final = 20261120
-SCENES: Final[dict[Format, int]] = {"square": 48_000, "wide": 6_000, "tall": 6_000}
+SEED: Final = 20261121
+SCENES: Final[dict[Format, int]] = {"square": 110_000, "wide": 11_000, "tall": 11_000}
 AXES_FROM: Final = 4_000  # scenes that the principal axes are taken from
 DECODER_SHARE: Final = 0.22  # of the budget
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
@@ -38,8 +39,18 @@ def seconds(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def train(out: Path, budget: float, scenes: dict[Format, int], device: str, workers: int) -> Path:
-    """Train within `budget` seconds (rendering not counted); returns the checkpoint's directory."""
+def train(
+    out: Path,
+    budget: float,
+    scenes: dict[Format, int],
+    device: str,
+    workers: int,
+    start: Path | None = None,
+) -> Path:
+    """Train within `budget` seconds (rendering not counted); returns the checkpoint's directory.
+
+    With `start`, another checkpoint's weights are trained on, at half the rate; its latent stays.
+    """
     import torch
     from transformers import CLIPTokenizer
 
@@ -56,20 +67,29 @@ def train(out: Path, budget: float, scenes: dict[Format, int], device: str, work
         texts = (text for texts in sets["square"].captions for text in texts)
         train_tokenizer(texts, run / "tokenizer")
     tokenizer = CLIPTokenizer.from_pretrained(run / "tokenizer", model_max_length=MAX_TOKENS)
-    axes_file = run / "axes.npz"
-    if not axes_file.exists():
-        found = principal_axes(sets["square"].proxies[:AXES_FROM], LATENT_CHANNELS)
-        np.savez(axes_file, **found._asdict())
     torch.manual_seed(SEED)
-    vae = PatchAutoencoder(latent_channels=LATENT_CHANNELS)
-    vae.set_axes(Axes(**np.load(axes_file)))
+    if start is not None:
+        vae = PatchAutoencoder.from_pretrained(start / "vae").float()
+    else:
+        axes_file = run / "axes.npz"
+        if not axes_file.exists():
+            found = principal_axes(sets["square"].proxies[:AXES_FROM], LATENT_CHANNELS)
+            np.savez(axes_file, **found._asdict())
+        vae = PatchAutoencoder(latent_channels=LATENT_CHANNELS)
+        vae.set_axes(Axes(**np.load(axes_file)))
 
     share = DECODER_SHARE * budget
     decoder = train_autoencoder.Recipe(budget=share, seed=SEED, device=device)
+    recipe = train_unet.Recipe(budget=budget - share, seed=SEED, device=device)
+    if start is not None:
+        decoder = replace(decoder, learning_rate=decoder.learning_rate / 2)
+        recipe = replace(recipe, learning_rate=recipe.learning_rate / 2)
     pictures = train_autoencoder.load_pictures(cache, SEED, decoder.pictures)
     train_autoencoder.DecoderTrainer(decoder, run, pictures, vae).run()
-    recipe = train_unet.Recipe(budget=budget - share, seed=SEED, device=device)
-    train_unet.UNetTrainer(recipe, run, sets, vae.cpu(), tokenizer).run()
+    trainer = train_unet.UNetTrainer(recipe, run, sets, vae.cpu(), tokenizer)
+    if start is not None:
+        trainer.start_from(start)
+    trainer.run()
     export(run, out / EMBEDDED)
     return out / EMBEDDED
 
@@ -82,12 +102,15 @@ def main() -> None:
     parser.add_argument("--budget", type=seconds, default=5400.0, help="wall clock, such as 90m")
     parser.add_argument("--out", type=Path, required=True, help="directory to work in")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--from", dest="start", type=Path, help="checkpoint to go on from")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="for rendering")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    checkpoint = train(options.out, options.budget, SCENES, options.device, options.workers)
+    checkpoint = train(
+        options.out, options.budget, SCENES, options.device, options.workers, options.start
+    )
     core = DiffusersCore(checkpoint, domain="closed", device="cpu")
-    result = evaluate(core, new=300, held_out=150)
+    result = evaluate(core, new=500, held_out=500)
     figures = options.out / f"{EMBEDDED}-evaluation.json"
     figures.write_text(result.model_dump_json(indent=1) + "\n")
     print(result.table())

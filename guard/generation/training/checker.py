@@ -6,9 +6,11 @@ segmentation as the picture. `evaluate` states how often it is right on true ren
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -21,7 +23,9 @@ from guard.generation.scenes.spec import (
     GROUNDS,
     SHAPES,
     THING_COLOURS,
+    THINGS,
     TIMES,
+    TREE_COLOURS,
     Colour,
     Ground,
     Landscape,
@@ -29,16 +33,20 @@ from guard.generation.scenes.spec import (
     Scene,
     Shape,
     ShapeKind,
+    Size,
     StillLife,
+    Style,
     Thing,
     ThingKind,
     Time,
 )
+from guard.generation.scenes.weather import SEPIA_MIDDLE
 from provenance.picture import Pixels
 
 Attribute = Literal[
-    "time", "ground", "background", "count", "colour", "place", "shape", "binding", "relation"
-]
+    "time", "ground", "style", "background", "count", "colour", "place", "shape", "binding",
+    "pair", "relation",
+]  # fmt: skip
 Checks = dict[Attribute, bool]
 Mask = NDArray[np.bool_]
 
@@ -46,11 +54,11 @@ SIDE: Final = 128  # pixels on the short side of what is looked at
 _TEMPLATE: Final = 32  # pixels on a side of an outline that is compared
 _EDGE: Final = 5  # pixels along the border that show a still life's background
 _APART: Final = 16.0  # Lab distance from the background at which a shape begins
-_STANDS_OUT: Final = 18.0  # Lab distance from its own row at which a thing in a landscape begins
-_NEAR: Final = 16.0  # Lab distance up to which a pixel has a thing's colour
-_SMALL: Final = 60  # pixels: whatever is smaller is not a thing
-_WIDEST: Final = 46  # pixels: no thing is wider, while ridges and dunes are
-_LOWEST: Final = 8  # pixels: no thing is lower, while waves and snow caps are
+_SMALL: Final = 60  # pixels: whatever is smaller is not a shape
+_INK_CHROMA: Final = 4.7  # Lab, on average: the palest pastel has 5.3, ink 4.0
+_SEPIA_OFF: Final = 0.26  # of the colour that is off sepia's hue: pastel has 0.35, sepia 0.18
+_PASTEL_DARKEST: Final = 0.36  # brightest channel of the darkest pixels
+_MISSED_WEIGHT: Final = 4.0  # of what a thing leaves unexplained, against what it explains
 # Lightness tells less than hue: shading changes it.
 _LAB_WEIGHTS: Final = np.array([0.55, 1.0, 1.0])
 
@@ -219,15 +227,24 @@ def _check_landscape(
     scene: Landscape, said: frozenset[Fact], picture: NDArray[np.float64]
 ) -> Checks:
     checks: Checks = {}
+    if scene.style != "plain":
+        if "style" in said:
+            checks["style"] = style_in(picture) == scene.style
+        return checks
     time = time_in(picture)
     if "time" in said:
         checks["time"] = time == scene.time
     if "ground" in said:
         checks["ground"] = ground_in(picture, time) == scene.ground
+    if len(scene.things) == 2 and "things" in said:
+        shown = sorted(things_in(picture, time, 2), key=lambda thing: thing.x)
+        wanted = [thing.kind for thing in scene.things]  # the left one first
+        kinds = [thing.kind for thing in shown]
+        checks["pair"] = kinds == wanted if "place" in said else sorted(kinds) == sorted(wanted)
     if len(scene.things) != 1 or scene.things[0].colour is None or "colour" not in said:
         return checks
     thing = scene.things[0]
-    found = thing_in(picture, scene.time)
+    found = thing_in(picture, time)
     checks["colour"] = found is not None and found.colour == thing.colour
     checks["shape"] = found is not None and found.kind == thing.kind
     checks["binding"] = checks["colour"] and checks["shape"]
@@ -240,6 +257,21 @@ def time_in(picture: NDArray[np.float64]) -> Time:
     """The time of day, by the colour of the uppermost sky."""
     sky = lab(np.median(picture[: SIDE // 16].reshape(-1, 3), 0))
     return min(TIMES, key=lambda time: float(np.linalg.norm(lab(LIGHTS[time].zenith) - sky)))
+
+
+def style_in(picture: NDArray[np.float64]) -> Style:
+    """The style of a landscape, by how much colour it has and how pale it is at its darkest."""
+    image = lab(picture)[..., 1:]
+    if float(np.linalg.norm(image, axis=-1).mean()) < _INK_CHROMA:
+        return "ink"
+    sepia = lab(SEPIA_MIDDLE)[1:]
+    sepia /= np.linalg.norm(sepia)
+    along = image @ sepia
+    off = np.abs(image @ np.array([-sepia[1], sepia[0]]))
+    if float(off.mean()) < _SEPIA_OFF * float(along.mean()):
+        return "sepia"
+    darkest = float(np.percentile(picture.max(-1), 5))
+    return "pastel" if darkest > _PASTEL_DARKEST else "plain"
 
 
 def ground_in(picture: NDArray[np.float64], time: Time) -> Ground:
@@ -256,62 +288,85 @@ def ground_in(picture: NDArray[np.float64], time: Time) -> Ground:
 
 
 def thing_in(picture: NDArray[np.float64], time: Time) -> Found | None:
-    """What stands in a landscape that has one thing of a colour; None if nothing does."""
-    patch = _patch(picture, time)
-    if patch is None:
-        return None
-    rows, columns = np.nonzero(patch.mask)
-    return Found(
-        _best_match(patch.mask, _thing_templates()),
-        patch.colour,
-        float(columns.mean() / picture.shape[1]),
-        float(rows.mean() / picture.shape[0]),
-        int(patch.mask.sum()),
-    )
+    """What stands out most in a landscape; None if nothing does."""
+    found = things_in(picture, time, 1)
+    return found[0] if found else None
 
 
-class _Patch(NamedTuple):
-    colour: Colour
-    mask: Mask
+def things_in(picture: NDArray[np.float64], time: Time, most: int) -> list[Found]:
+    """Up to `most` things of a landscape, the one that stands out most first.
 
-
-def _patch(picture: NDArray[np.float64], time: Time) -> _Patch | None:
-    """The largest patch that has a thing's colour in that light and stands out of its rows."""
-    image = lab(picture)
+    Every thing in every colour and size, lit as at that time, is laid on every place; the one that
+    explains most of what stands out of its own rows is what is shown there.
+    """
+    image = lab(picture).astype(np.float32)
     own_row = np.median(image, axis=1, keepdims=True)
-    stands_out = np.linalg.norm(image - own_row, axis=-1) > _STANDS_OUT
-    tint = np.array(LIGHTS[time].thing_tint)
-    shown = np.stack([lab(np.array(PALETTE[name]) * tint) for name in THING_COLOURS])
-    distances = np.linalg.norm(image[:, :, None] - shown, axis=-1)
-    nearest = distances.argmin(-1)
-    best: _Patch | None = None
-    for index, name in enumerate(THING_COLOURS):
-        mask = stands_out & (nearest == index) & (distances[..., index] < _NEAR)
-        # Closing joins the bands of a lighthouse and the gores of a balloon.
-        mask = ndimage.binary_closing(ndimage.binary_opening(mask), iterations=4)
-        labels, _ = ndimage.label(mask)
-        for number, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
-            if columns.stop - columns.start > _WIDEST or rows.stop - rows.start < _LOWEST:
-                continue  # a ridge, a dune or a wave
-            part = labels == number
-            # Clouds, snow caps and lanterns are white too: white counts where nothing else does.
-            if name == "white" and best is not None:
-                continue
-            if part.sum() >= max(_SMALL, best.mask.sum() if best else 0):
-                best = _Patch(name, part)
+    found: list[Found] = []
+    while len(found) < most:
+        placed = _most_explained(image, own_row, time)
+        if placed is None:
+            break
+        thing, covered, mask = placed
+        found.append(thing)
+        # Where a thing was found there is only its row's ground now.
+        np.copyto(image[covered], own_row[covered[0]], where=mask[..., None] > 0)
+    return found
+
+
+def _most_explained(
+    image: NDArray[np.float32], own_row: NDArray[np.float32], time: Time
+) -> tuple[Found, tuple[slice, slice], NDArray[np.float32]] | None:
+    energy = np.square(image - own_row).sum(-1)
+    best: tuple[Found, tuple[slice, slice], NDArray[np.float32]] | None = None
+    most = 0.0
+    for template in _things(time):
+        height, width = template.mask.shape
+        if height > image.shape[0] or width > image.shape[1]:
+            continue
+        standing = cv2.matchTemplate(energy, template.mask, cv2.TM_CCORR)
+        missed = cv2.matchTemplate(image, template.lab, cv2.TM_SQDIFF, mask=template.masks)
+        explained = standing - _MISSED_WEIGHT * missed
+        row, column = np.unravel_index(int(explained.argmax()), explained.shape)
+        if explained[row, column] > most:
+            most = float(explained[row, column])
+            thing = Found(
+                template.kind,
+                template.colour,
+                float((column + width / 2) / image.shape[1]),
+                float((row + height / 2) / image.shape[0]),
+                int(template.mask.sum()),
+            )
+            covered = (slice(row, row + height), slice(column, column + width))
+            best = thing, covered, template.mask
     return best
 
 
+class _Thing(NamedTuple):
+    """A thing as it is drawn: Lab colours (h, w, 3), its pixels (h, w), and (h, w, 3) again."""
+
+    kind: ThingKind
+    colour: Colour
+    lab: NDArray[np.float32]
+    mask: NDArray[np.float32]
+    masks: NDArray[np.float32]
+
+
 @cache
-def _thing_templates() -> tuple[tuple[ThingKind, Mask], ...]:
-    templates = []
-    kinds: tuple[ThingKind, ...] = ("house", "tree", "boat", "balloon", "lighthouse")
-    for kind in kinds:
-        for size in ("small", "large"):
-            ground: Ground = "sea" if kind == "boat" else "meadow"
-            thing = Thing(kind, "red", "middle", size)
-            scene = Landscape("day", ground, "none", None, False, (thing,), seed=0)
-            patch = _patch(render(scene, SIDE, SIDE).pixels / 255.0, "day")
-            assert patch is not None  # noqa: S101  # a red thing by day always stands out
-            templates.append((kind, _framed(patch.mask)))
-    return tuple(templates)
+def _things(time: Time) -> tuple[_Thing, ...]:
+    made = []
+    sizes: tuple[Size, ...] = ("small", "large")
+    for kind, size in itertools.product(THINGS, sizes):
+        colours = TREE_COLOURS if kind == "tree" else THING_COLOURS
+        ground: Ground = "sea" if kind in ("boat", "whale") else "meadow"
+        for colour in colours if kind != "pine" else (None,):
+            thing = Thing(kind, colour, "middle", size)
+            scene = Landscape(time, ground, "none", None, False, (thing,), seed=0)
+            drawn = render(scene, SIDE, SIDE)
+            covered = drawn.subject > 0.5
+            rows, columns = (np.flatnonzero(covered.any(axis)) for axis in (1, 0))
+            cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            mask = covered[cut].astype(np.float32)
+            colours_lab = lab(drawn.pixels[cut] / 255.0).astype(np.float32)
+            masks = np.repeat(mask[..., None], 3, axis=-1)
+            made.append(_Thing(kind, colour or "green", colours_lab, mask, masks))
+    return tuple(made)

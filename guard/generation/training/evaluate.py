@@ -166,8 +166,8 @@ def main() -> None:
     """Evaluate a checkpoint and write the figures."""
     parser = argparse.ArgumentParser(description="Check how a core follows prompts.")
     parser.add_argument("checkpoint", type=Path, help="directory in diffusers format")
-    parser.add_argument("--new", type=int, default=300, help="new prompts")
-    parser.add_argument("--held-out", type=int, default=150, help="prompts with unseen pairs")
+    parser.add_argument("--new", type=int, default=500, help="new prompts")
+    parser.add_argument("--held-out", type=int, default=500, help="prompts with unseen pairs")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args()
     core = DiffusersCore(options.checkpoint, domain="closed", device="cpu")

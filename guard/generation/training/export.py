@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from guard.generation.checkpoint import INDEX, SETTINGS, digest_of
 from guard.generation.core import Limits
-from guard.generation.embedded import DIGEST_SUFFIX
+from guard.generation.embedded import DIGEST_SUFFIX, STRENGTH
 from guard.generation.training.networks import SCHEDULER
 
 LIMITS: Final = Limits(
-    version="1",
+    version="2",
     default_width=512,
     default_height=512,
     size_multiple=64,
@@ -23,6 +23,7 @@ LIMITS: Final = Limits(
     max_steps=100,
     max_batch=8,
     default_guidance=3.0,
+    default_strength=STRENGTH,
 )
 
 _INDEX: Final[dict[str, Any]] = {

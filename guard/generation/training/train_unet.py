@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 FORMAT_SHARES: Final[dict[Format, float]] = {"square": 0.84, "wide": 0.08, "tall": 0.08}
 PROMPT_DROPOUT: Final = 0.1  # for classifier-free guidance (Ho and Salimans, arXiv 2207.12598)
-SUBJECT_WEIGHT: Final = 1.0  # extra weight of a cell that the subject fills
+SUBJECT_WEIGHT: Final = 5.0  # extra weight of a cell that the subject fills: outlines come last
 TIME_MEAN, TIME_DEVIATION = 0.35, 1.15  # logit-normal times (Esser et al., arXiv 2403.03206)
 WARM_UP: Final = 100  # steps
 HOLD: Final = 0.45  # share of the budget before the rate falls
@@ -118,6 +118,27 @@ class UNetTrainer:
         self.step = 0
         self.elapsed = 0.0
         self.history: list[dict[str, float]] = []
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Take over the weights of a checkpoint of the same shapes; words are matched by spelling.
+
+        `checkpoint` is a directory as `export` writes it. A run that is resumed ignores it.
+        """
+        from diffusers import UNet2DConditionModel
+        from transformers import CLIPTextModel, CLIPTokenizer
+
+        old_unet = UNet2DConditionModel.from_pretrained(checkpoint / "unet", torch_dtype="auto")
+        self.unet.load_state_dict(old_unet.float().state_dict())
+        old_text = CLIPTextModel.from_pretrained(checkpoint / "text_encoder").float()
+        weights = old_text.state_dict()
+        (table,) = (name for name in weights if name.endswith("token_embedding.weight"))
+        theirs = CLIPTokenizer.from_pretrained(checkpoint / "tokenizer").get_vocab()
+        entries = self.text_encoder.state_dict()[table].clone()
+        for entry, row in self.tokenizer.get_vocab().items():
+            if entry in theirs:
+                entries[row] = weights[table][theirs[entry]]
+        self.text_encoder.load_state_dict(weights | {table: entries})
+        self.average = [p.detach().clone() for p in self.parameters]
 
     def run(self) -> None:
         """Train to the end of the budget; the averaged networks are then in the folder."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from datasets_audit.alike import alike
 from datasets_audit.duplicates import MAX_BUCKET, PDQ_WORDS
-from datasets_audit.figures import DUPLICATES, SAMPLES, quoted
+from datasets_audit.figures import ALIKE, DUPLICATES, SAMPLES, quoted
 from datasets_audit.findings import Finding
 from provenance.fingerprint import MATCH_DISTANCE, MIN_QUALITY
 
@@ -43,8 +43,7 @@ def find_copies(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Find
         connection,
         "split_leak",
         # The keys are gathered of those alone that leak: of all they would fill the memory.
-        "WITH one AS (SELECT key, split, coalesce(near, sha256) AS same "
-        f"FROM {SAMPLES} LEFT JOIN {DUPLICATES} USING (sha256) "
+        f"WITH one AS (SELECT key, split, same FROM {ALIKE} "
         "WHERE problem IS NULL AND split IS NOT NULL), "
         "leaking AS (SELECT same FROM one GROUP BY same HAVING min(split) <> max(split)) "
         f"SELECT min(key), array_to_string(min(key || ' (' || split || ')', {LISTED}), ', ') "

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 SAMPLES: Final = "'samples/*.parquet'"
 FINDINGS: Final = "'findings/*.parquet'"
 DUPLICATES: Final = "'duplicates.parquet'"
+# Every row with ``same``, which near copies share. The join and what groups by it hold 16 bytes of
+# a hash and not its 64 letters, so that 10^7 rows fit the limit below.
+ALIKE: Final = (
+    f"(SELECT one.*, coalesce(copy.near, md5_number(one.sha256)) AS same FROM {SAMPLES} AS one "
+    "LEFT JOIN (SELECT md5_number(sha256) AS id, md5_number(near) AS near "
+    f"FROM {DUPLICATES}) AS copy ON copy.id = md5_number(one.sha256))"
+)
 REPORT: Final = "report.json"
 MEMORY_LIMIT: Final = "200MB"  # of DuckDB, which spills to disk beyond it
 TOLERANCE: Final = 1e-9  # relative; sums of logarithms depend on the order of addition
@@ -114,9 +121,8 @@ QUESTIONS: Final = (
     ),
     Question(
         "leaks", "Pictures that lie in several splits", "groups",
-        f"SELECT count(*) FROM (SELECT coalesce(near, sha256) AS one FROM {SAMPLES} "
-        f"LEFT JOIN {DUPLICATES} USING (sha256) WHERE problem IS NULL "
-        "GROUP BY one HAVING count(DISTINCT split) > 1)",
+        f"SELECT count(*) FROM (SELECT same FROM {ALIKE} WHERE problem IS NULL "
+        "GROUP BY same HAVING min(split) <> max(split))",
     ),
     Question("poison", "Signs of poisoning", "rows",
              f"SELECT count(*) FROM {FINDINGS} WHERE code IN "

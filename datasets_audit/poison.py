@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from datasets_audit.alike import alike
-from datasets_audit.figures import DUPLICATES, SAMPLES
+from datasets_audit.figures import ALIKE
 from datasets_audit.findings import Finding
 
 if TYPE_CHECKING:
@@ -25,15 +25,14 @@ MAX_BUCKET: Final = 64  # corners; a band of bits that more share is a plain gra
 FETCHED: Final = 10_000  # rows at once; bounds memory
 
 _DISTINCT: Final = (
-    f"SELECT min(key) AS key, coalesce(near, sha256) AS same, {{}} FROM {SAMPLES} "
-    f"LEFT JOIN {DUPLICATES} USING (sha256) WHERE problem IS NULL AND {{}} GROUP BY ALL"
+    f"SELECT min(key) AS key, same, {{}} FROM {ALIKE} WHERE problem IS NULL AND {{}} GROUP BY ALL"
 )
 
 
 def poison_findings(connection: "DuckDBPyConnection", folder: Path) -> Iterator[Finding]:
     """Findings on captions and corners that distinct pictures share. ``folder``: of the audit."""
     long = f"length(caption) >= {CAPTION_LENGTH}"
-    distinct = _DISTINCT.format("lower(trim(caption)) AS said", long)
+    distinct = _DISTINCT.format("md5_number(lower(trim(caption))) AS said", long)
     rows = connection.execute(
         f"WITH one AS ({distinct}) SELECT min(key), count(*) FROM one GROUP BY said "
         f"HAVING count(*) >= {CAPTION_PICTURES} ORDER BY count(*) DESC, 1"

@@ -30,7 +30,10 @@ ALIKE: Final = (
     f"FROM {DUPLICATES}) AS copy ON copy.id = md5_number(one.sha256))"
 )
 REPORT: Final = "report.json"
-MEMORY_LIMIT: Final = "200MB"  # of DuckDB, which spills to disk beyond it
+MEMORY: Final = 200_000_000  # bytes for DuckDB, which spills to disk beyond them
+# Of more than some 2 million rows the joins of near copies do not end in that: then DuckDB may hold
+# this share of what the rows take on disk. Rather more memory than no answer.
+MEMORY_SHARE: Final = 0.6
 TOLERANCE: Final = 1e-9  # relative; sums of logarithms depend on the order of addition
 
 
@@ -162,11 +165,14 @@ def balance_questions(attributes: Sequence[str]) -> list[Question]:
 
 @contextmanager
 def database(folder: Path) -> Iterator["DuckDBPyConnection"]:
-    """A DuckDB that reads relative paths from ``folder`` and keeps nothing."""
+    """A DuckDB that reads relative paths from ``folder`` and keeps nothing. Its memory is bounded:
+    200 MB, or more where the rows of the audit are large."""
     import duckdb
 
-    # One thread: each thread more holds buffers of its own, and 10^7 rows no longer fit the limit.
-    connection = duckdb.connect(config={"threads": 1, "memory_limit": MEMORY_LIMIT})
+    rows = sum(file.stat().st_size for file in (folder / "samples").glob("*.parquet"))
+    memory = max(MEMORY, int(MEMORY_SHARE * rows))
+    # One thread: each thread more holds buffers of its own.
+    connection = duckdb.connect(config={"threads": 1, "memory_limit": f"{memory}B"})
     try:
         connection.execute(f"SET file_search_path = {quoted(folder)}")
         connection.execute("SET preserve_insertion_order = false")

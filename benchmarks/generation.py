@@ -157,14 +157,7 @@ def throughput(whole: Pipeline, pictures: int) -> None:
     gated = PictureAssessor((KnownContent([]), Codes()), whole.prompt_assessor)
 
     def bare(seed: int) -> None:
-        asked = GenerationRequest(
-            prompt=PROMPT,
-            width=info.default_width,
-            height=info.default_height,
-            steps=info.default_steps,
-            guidance=info.default_guidance,
-            seed=seed,
-        )
+        asked = info.request(PROMPT, seed=seed)
         core.generate(asked)
 
     def behind(pipeline: Pipeline) -> Callable[[int], None]:

@@ -21,7 +21,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from guard.gateway import create_app
-from guard.generation import GenerationRequest, load_core
+from guard.generation import load_core
 from provenance.home import Home
 from provenance.picture import decode, encode
 from tests.gateway.conftest import served
@@ -97,14 +97,7 @@ def sheet() -> None:
     page = Image.new("RGB", (SHEET_COLUMNS * step - GAP, tall * step - GAP), "white")
     info = core.info
     for number, prompt in enumerate(SHEET):
-        asked = GenerationRequest(
-            prompt=prompt,
-            width=info.default_width,
-            height=info.default_height,
-            steps=info.default_steps,
-            guidance=info.default_guidance,
-            seed=SHEET_SEED,
-        )
+        asked = info.request(prompt, seed=SHEET_SEED)
         tile = Image.fromarray(core.generate(asked)[0]).resize((SHEET_SIDE, SHEET_SIDE))
         row, column = divmod(number, SHEET_COLUMNS)
         page.paste(tile, (column * step, row * step))

@@ -70,6 +70,17 @@ class CoreInfo(Limits):
     marks_noise: bool = False
     shows_words: bool = False
 
+    def request(self, prompt: str, *, seed: int) -> GenerationRequest:
+        """One picture of ``prompt`` with this core's own size, steps and guidance."""
+        return GenerationRequest(
+            prompt=prompt,
+            width=self.default_width,
+            height=self.default_height,
+            steps=self.default_steps,
+            guidance=self.default_guidance,
+            seed=seed,
+        )
+
     def check(self, request: GenerationRequest) -> None:
         """Raise InvalidRequest, naming the limit, if this core cannot draw what is asked for."""
         self.check_size(request.width, request.height)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from guard.images.grid import STRIDE
 from guard.images.scale import scaled
 from provenance.picture import Pixels, decode, read_file
 
 SMALLEST: Final = 0.5  # of a photograph's size, to which it is reduced before it is cut
-STRIDE: Final = 8  # pixels of a cell of the detectors that are trained with these
 LOOKED_AT: Final = 16  # photographs at a time
 KEPT: Final = 256  # crops
 WORTH_KEEPING: Final = -2.0  # log odds

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from guard.errors import CoreUnavailable
-from guard.generation import Core, GenerationRequest, load_core
+from guard.generation import Core, load_core
 from guard.generation.embedded import CHECKPOINTS, load_embedded
 from guard.generation.training.checker import ground_in, shapes_in, time_in
 from provenance.picture import Pixels
@@ -23,14 +23,7 @@ def core() -> Core:
 
 def draw(core: Core, prompt: str, seed: int = 11, **changes: int) -> Pixels:
     info = core.info
-    request = GenerationRequest(
-        prompt=prompt,
-        width=info.default_width,
-        height=info.default_height,
-        steps=info.default_steps,
-        guidance=info.default_guidance,
-        seed=seed,
-    )
+    request = info.request(prompt, seed=seed)
     return core.generate(request.model_copy(update=changes))[0]
 
 

@@ -137,14 +137,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> DiffusersCore:
 
 def asked(mirror: DiffusersCore, **changes: object) -> GenerationRequest:
     info = mirror.info
-    request = GenerationRequest(
-        prompt="a sea",
-        width=info.default_width,
-        height=info.default_height,
-        steps=info.default_steps,
-        guidance=info.default_guidance,
-        seed=7,
-    )
+    request = info.request("a sea", seed=7)
     return request.model_copy(update=changes)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
-from guard.generation.core import Core, GenerationRequest
+from guard.generation.core import Core
 from guard.generation.diffusers_core import DiffusersCore
 from guard.generation.scenes.captions import Caption, Fact
 from guard.generation.scenes.render import render
@@ -120,14 +120,7 @@ def _draw(core: Core, case: _Case, seed: int) -> Pixels:
         print(f"\rpicture {seed + 1}", end="", file=sys.stderr)
     info = core.info
     return core.generate(
-        GenerationRequest(
-            prompt=case.caption.text,
-            width=info.default_width,
-            height=info.default_height,
-            steps=info.default_steps,
-            guidance=info.default_guidance,
-            seed=seed,
-        )
+        info.request(case.caption.text, seed=seed)
     )[0]
 
 

@@ -1,21 +1,13 @@
 """The network: fully convolutional, a grid of cells with the log odds that each holds letters."""
 
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-STRIDE: Final = 8  # pixels of a cell's side
+from guard.images.grid import block
+
 _WIDTHS: Final = (12, 20, 32)
-
-
-def _block(inside: int, out: int, *, stride: int = 1, dilation: int = 1, kernel: int = 3) -> Any:
-    padding = dilation * (kernel // 2)
-    return nn.Sequential(
-        nn.Conv2d(inside, out, kernel, stride, padding, dilation, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU(inplace=False),
-    )
 
 
 class LetterNet(nn.Module):
@@ -25,12 +17,12 @@ class LetterNet(nn.Module):
         super().__init__()
         a, b, c = _WIDTHS
         self.trunk = nn.Sequential(
-            _block(3, a, stride=2, kernel=5),
-            _block(a, b, stride=2),
-            _block(b, c, stride=2),
-            _block(c, c),
-            _block(c, c, dilation=2),
-            _block(c, c, dilation=4),
+            block(3, a, stride=2, kernel=5),
+            block(a, b, stride=2),
+            block(b, c, stride=2),
+            block(c, c),
+            block(c, c, dilation=2),
+            block(c, c, dilation=4),
         )
         self.score = nn.Conv2d(c, 1, 1)
         self.score.bias = nn.Parameter(torch.full((1,), -3.0))  # rare (Lin et al. 2017)

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from guard.images.crops import Mistakes, crop_of, photographs
+from guard.images.grid import STRIDE, write
 from guard.images.lettering.drawing import lettered, worn
-from guard.images.lettering.net import STRIDE, LetterNet
+from guard.images.lettering.net import LetterNet
 from provenance.picture import Pixels
 
 CROP = 160  # pixels
@@ -66,24 +67,6 @@ def loss_of(net: LetterNet, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     return (scored * (1 + 2 * letters)).sum() / some
 
 
-def write(net: LetterNet, folder: Path) -> None:
-    """The weights, and the same as ONNX for any size of picture."""
-    folder.mkdir(parents=True, exist_ok=True)
-    net.eval()
-    save_file(net.state_dict(), folder / WEIGHTS)
-    torch.onnx.export(
-        net,
-        (torch.zeros(1, 3, 64, 96),),
-        folder / MODEL,
-        input_names=["pixels"],
-        output_names=["logits"],
-        dynamic_axes={name: {2: "h", 3: "w"} for name in ("pixels", "logits")},
-        opset_version=17,
-        dynamo=False,
-    )
-    net.train()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--photos", type=Path, required=True)
@@ -119,7 +102,7 @@ def main() -> None:
         step, recent = step + 1, [*recent[-49:], float(loss.detach())]
         if step % 50 == 0:
             print(f"step {step}  {gone:4.0%}  loss {np.mean(recent):.3f}", flush=True)
-    write(net, options.out)
+    write(net, options.out / WEIGHTS, options.out / MODEL, ("logits",))
 
 
 if __name__ == "__main__":

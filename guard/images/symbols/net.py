@@ -1,21 +1,13 @@
 """The network: a fully convolutional grid of cells, each with a score and a box for each symbol."""
 
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-STRIDE: Final = 8  # pixels of a cell's side
+from guard.images.grid import block
+
 _WIDTHS: Final = (12, 24, 40, 56)
-
-
-def _block(inside: int, out: int, *, stride: int = 1, dilation: int = 1, kernel: int = 3) -> Any:
-    padding = dilation * (kernel // 2)
-    return nn.Sequential(
-        nn.Conv2d(inside, out, kernel, stride, padding, dilation, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU(inplace=False),
-    )
 
 
 class GridNet(nn.Module):
@@ -29,13 +21,13 @@ class GridNet(nn.Module):
         super().__init__()
         a, b, c, d = _WIDTHS
         self.trunk = nn.Sequential(
-            _block(3, a, stride=2, kernel=5),
-            _block(a, b, stride=2),
-            _block(b, c, stride=2),
-            _block(c, d),
-            _block(d, d, dilation=2),
-            _block(d, d, dilation=4),
-            _block(d, d),
+            block(3, a, stride=2, kernel=5),
+            block(a, b, stride=2),
+            block(b, c, stride=2),
+            block(c, d),
+            block(d, d, dilation=2),
+            block(d, d, dilation=4),
+            block(d, d),
         )
         self.score = nn.Conv2d(d, classes, 1)
         self.sides = nn.Conv2d(d, 4, 1)

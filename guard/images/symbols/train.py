@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from guard.images.crops import Mistakes, crop_of, photographs
+from guard.images.grid import STRIDE, write
 from guard.images.symbols.drawing import SYMBOLS, Placed, drawn_into
-from guard.images.symbols.net import STRIDE, GridNet
+from guard.images.symbols.net import GridNet
 from provenance.picture import Pixels
 
 CROP = 160  # pixels
@@ -82,24 +83,6 @@ def loss_of(net: GridNet, batch: tuple[Tensor, ...]) -> Tensor:
     return scored * 2 + (apart * positive).sum() / some
 
 
-def write(net: GridNet, folder: Path) -> None:
-    """The weights, and the same as ONNX for any size of picture."""
-    folder.mkdir(parents=True, exist_ok=True)
-    net.eval()
-    save_file(net.state_dict(), folder / WEIGHTS)
-    torch.onnx.export(
-        net,
-        (torch.zeros(1, 3, 64, 96),),
-        folder / MODEL,
-        input_names=["pixels"],
-        output_names=["logits", "sides"],
-        dynamic_axes={name: {2: "h", 3: "w"} for name in ("pixels", "logits", "sides")},
-        opset_version=17,
-        dynamo=False,
-    )
-    net.train()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--photos", type=Path, required=True)
@@ -133,7 +116,7 @@ def main() -> None:
         step, recent = step + 1, [*recent[-49:], float(loss.detach())]
         if step % 50 == 0:
             print(f"step {step}  {gone:4.0%}  loss {np.mean(recent):.3f}", flush=True)
-    write(net, options.out)
+    write(net, options.out / WEIGHTS, options.out / MODEL, ("logits", "sides"))
 
 
 if __name__ == "__main__":

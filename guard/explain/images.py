@@ -9,6 +9,7 @@ from policies.decision import Action, Frozen, Scalar
 from provenance.picture import Pixels
 
 _SHOWN_FIELDS = ("match.", "memorised.", "qr.", "text.", "face.", "view.")
+_NEARNESS = (".distance", ".score")  # how facts are named that say how near to a limit it was
 
 
 class ImageExplanation(Frozen):
@@ -18,6 +19,7 @@ class ImageExplanation(Frozen):
     empty where nothing was scored. ``regions``: what the assessor itself points at, with or without
     a category. ``fields``: facts about lists, codes and text. ``change``: none where
     no covering was found to bring a milder decision. ``not_assessed``: what nobody looked for.
+    ``scored``: false where it is for somebody who must not learn how near the scores were.
     """
 
     method: str = "greedy masking"
@@ -29,13 +31,22 @@ class ImageExplanation(Frozen):
     change: MaskedChange | None
     not_assessed: tuple[str, ...]
     pictures_assessed: int
+    scored: bool = True
 
     def without_scores(self) -> "ImageExplanation":
-        """For who appeals: how near a score is to its threshold would guide an attack."""
+        """For who appeals: how near a score is to its threshold, or a picture to a listed one,
+        would guide an attack."""
         regions = tuple(region.model_copy(update={"score": 1.0}) for region in self.regions)
         change = self.change.model_copy(update={"scores": {}}) if self.change else None
         return self.model_copy(
-            update={"scores": {}, "thresholds": {}, "regions": regions, "change": change}
+            update={
+                "scores": {},
+                "thresholds": {},
+                "regions": regions,
+                "fields": {n: v for n, v in self.fields.items() if not n.endswith(_NEARNESS)},
+                "change": change,
+                "scored": False,
+            }
         )
 
 

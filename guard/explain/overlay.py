@@ -69,7 +69,7 @@ def draw_overlay(
     sheet = Image.new("RGB", (wide, banner + height + line_height * len(lines) + 24), _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((0, 0, wide, banner), fill=colour)
-    over_limit = [c for c, s in explained.scores.items() if s >= explained.thresholds.get(c, 1.0)]
+    over_limit = _objected(explained)
     kinds = ", ".join(_said(c) for c in over_limit if c != "unsafe" or over_limit == ["unsafe"])
     draw.text((14, banner / 2), f"{word}: {kinds}" if kinds else word, "white", bold, anchor="lm")
     left = (wide - width) // 2
@@ -91,6 +91,13 @@ def draw_overlay(
         told = row
         top += line_height
     return np.asarray(sheet)
+
+
+def _objected(explained: ImageExplanation) -> list[str]:
+    """The categories over their thresholds; without scores, those that boxes are told of."""
+    if not explained.scored:
+        return sorted({region.category for region in explained.regions if region.category})
+    return [c for c, s in explained.scores.items() if s >= explained.thresholds.get(c, 1.0)]
 
 
 def _numbered(regions: Sequence[Region]) -> list[tuple[int, Region]]:
@@ -117,8 +124,9 @@ def _rows(
     if len(numbered) > MAX_ROWS:
         rows.append(_Row("+", _BLUE, f"{len(numbered) - MAX_ROWS} more boxes"))
     if explained.fields.get("match.known_content") is True:
-        name, bits = explained.fields["match.list"], explained.fields["match.distance"]
-        rows.append(_Row("=", _RED, f"stands in the list {name} ({bits} of 256 bits differ)"))
+        bits = explained.fields.get("match.distance")
+        apart = "" if bits is None else f" ({bits} of 256 bits differ)"
+        rows.append(_Row("=", _RED, f"stands in the list {explained.fields['match.list']}{apart}"))
     if explained.fields.get("memorised.match") is True:
         name = explained.fields["memorised.dataset"]
         rows.append(_Row("=", _RED, f"repeats a picture of the data set {name}"))
@@ -140,9 +148,11 @@ def _told(region: Region, explained: ImageExplanation) -> str:
     kind = _said(region.kind)
     what = f'{kind} "{_drawable(region.text)}"' if region.text else kind
     if region.category is None and region.text is None:
-        return f"{what} {region.score:.2f}"
+        return f"{what} {region.score:.2f}" if explained.scored else what
     if region.category is None:
         return f"{what}: nothing found in it"
+    if not explained.scored:
+        return f"{what}: {_said(region.category)}"
     limit = explained.thresholds.get(region.category)
     against = "" if limit is None else f" (threshold {limit:.2f})"
     return f"{what}: {_said(region.category)} {region.score:.2f}{against}"

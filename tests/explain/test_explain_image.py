@@ -139,6 +139,34 @@ def test_who_appeals_is_told_where_and_not_how_near() -> None:
     assert told.change.scores == {}
 
 
+def test_who_appeals_is_not_told_how_near_a_listed_picture_is() -> None:
+    pixels, facts = plain(280, 210), {"match.known_content": True, "match.list": "ours"}
+    near = {**facts, "match.distance": 30, "memorised.distance": 12}
+    (whole,) = SpotAssessor(boxes=True).assess([pixels])
+    listed = whole.model_copy(update={"fields": near})
+    full = explain_image(pixels, listed, SpotAssessor(boxes=True))
+    assert full.fields == near
+    assert full.without_scores().fields == facts
+    draw_overlay(pixels, full.without_scores(), decision=Action.BLOCK)
+
+
+def test_the_overlay_for_who_appeals_is_the_same_whatever_the_scores_were() -> None:
+    pixels = spotted(violence=(40, 50, 60))
+    found = explained(pixels, SpotAssessor(boxes=True))
+    nearer = found.model_copy(
+        update={
+            "scores": dict.fromkeys(found.scores, 0.51),
+            "regions": tuple(r.model_copy(update={"score": 0.51}) for r in found.regions),
+        }
+    )
+    sheets = [draw_overlay(pixels, f, decision=Action.BLOCK) for f in (found, nearer)]
+    assert sheets[0].shape != sheets[1].shape or (sheets[0] != sheets[1]).any()
+    hidden = [
+        draw_overlay(pixels, f.without_scores(), decision=Action.BLOCK) for f in (found, nearer)
+    ]
+    assert (hidden[0] == hidden[1]).all()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (30, 900), (1600, 2400), (210, 280)])
 def test_the_overlay_shows_a_picture_of_any_shape(shape: tuple[int, int]) -> None:
     pixels = np.full((*shape, 3), 90, np.uint8)

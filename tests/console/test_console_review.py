@@ -27,21 +27,8 @@ from tests.console.conftest import (
 from tests.gateway.conftest import served
 from tests.support.accessibility import barriers
 from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssessor
-from tests.support.deployment import pipeline_of, policy_from
+from tests.support.deployment import EVERYWHERE, pipeline_of, policy_from
 
-POLICY = """
-name: test
-version: "1"
-applies: tests
-description: tests
-obligations: [watermark, credential, ledger]
-rules:
-  - id: look-at-shocking
-    stage: both
-    when: {field: score.shocking, op: ">=", limit: calibrated}
-    action: review
-    message: A person looks at this first.
-"""
 SECRET = "Ann's own shock of hair"
 BOX = Region(x=8, y=8, width=90, height=60, kind="face", category="shocking", score=0.9)
 
@@ -63,7 +50,7 @@ def console(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Co
     settings.write_text(kept, encoding="utf-8")
     pipeline = pipeline_of(
         home,
-        policy=policy_from(tmp_path_factory.mktemp("policy"), POLICY),
+        policy=policy_from(tmp_path_factory.mktemp("policy"), EVERYWHERE),
         prompts=ScriptedPromptAssessor({"shock": {"shocking": 0.97}}),
         images=ShockingPictures(covers=frozenset(CATEGORIES)),
     )
@@ -85,7 +72,7 @@ def test_a_picture_is_veiled_until_somebody_wants_to_see_it(
     sign_in(desktop, console, console.key(Role.MODERATOR))
     assert "Held for a person" in desktop.find_element(By.TAG_NAME, "main").text
     desktop.get(f"{console.url}/review/{held}/0")
-    wait_for_text(desktop, "A person looks at this first.")
+    wait_for_text(desktop, "a person looks at this first.")
     image = desktop.find_element(By.CSS_SELECTOR, ".veil img")
     until(desktop, lambda _: image.get_property("naturalWidth"))
     assert "blur" in image.value_of_css_property("filter")

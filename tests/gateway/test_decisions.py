@@ -20,32 +20,14 @@ from policies.policy import Policy
 from provenance.home import Home
 from tests.gateway.conftest import served
 from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssessor
-from tests.support.deployment import pipeline_of, policy_from
+from tests.support.deployment import GUARDED, pipeline_of, policy_from
 
-POLICY = """
-name: test
-version: "1"
-applies: tests
-description: tests
-obligations: [watermark, credential, ledger]
-rules:
-  - id: no-violence
-    stage: prompt
-    when: {field: score.violence, op: ">=", limit: calibrated}
-    action: block
-    message: violence is not drawn here
-  - id: look-at-shocking
-    stage: image
-    when: {field: score.shocking, op: ">=", limit: calibrated}
-    action: review
-    message: a person looks at this first
-"""
 FIGHT = ScriptedPromptAssessor({"fight": {"violence": 0.97}})
 
 
 @pytest.fixture
 def policy(tmp_path: Path) -> Policy:
-    return policy_from(tmp_path, POLICY)
+    return policy_from(tmp_path, GUARDED)
 
 
 @pytest.fixture

@@ -16,23 +16,10 @@ from guard.review import Review, SealedShelf, Verdict
 from provenance.home import SETTINGS_FILE, Home
 from tests.support.assessors import ScriptedImageAssessor
 from tests.support.databases import postgresql_server, postgresql_url, url
-from tests.support.deployment import pipeline_of, policy_from
+from tests.support.deployment import GUARDED, pipeline_of, policy_from
 
 __all__ = ["postgresql_server", "postgresql_url", "url"]
 
-POLICY = """
-name: test
-version: "1"
-applies: tests
-description: tests
-obligations: [watermark, credential, ledger]
-rules:
-  - id: look-at-shocking
-    stage: image
-    when: {field: score.shocking, op: ">=", limit: calibrated}
-    action: review
-    message: a person looks at this first
-"""
 AT_ONCE = 4
 TOO_LATE = (AlreadyRuled, HeldNotFound)
 
@@ -54,7 +41,7 @@ def placed(url: str, tmp_path: Path) -> Iterator[Home]:
 @pytest.fixture
 def pipeline(placed: Home, tmp_path: Path) -> Iterator[Pipeline]:
     images = ScriptedImageAssessor(({"shocking": 0.9}, ()))
-    made = pipeline_of(placed, policy=policy_from(tmp_path, POLICY), images=images)
+    made = pipeline_of(placed, policy=policy_from(tmp_path, GUARDED), images=images)
     shelf = SealedShelf(placed)
     yield replace(made, shelf=shelf)
     shelf.close()

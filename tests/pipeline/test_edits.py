@@ -32,10 +32,10 @@ from provenance.errors import PictureInvalid, PictureTooLarge
 from provenance.home import Home
 from provenance.picture import Pixels, decode, encode
 from provenance.verify import Origin, Verdict, verify
-from tests.pipeline.test_pipeline import GUARDED, SEEN, kinds
+from tests.pipeline.test_pipeline import SEEN, kinds
 from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssessor
 from tests.support.core import InMemoryCore, textured_picture
-from tests.support.deployment import pipeline_of, policy_from
+from tests.support.deployment import GUARDED, pipeline_of, policy_from
 
 PHOTO = textured_picture("a photograph", 256, 256, 1)
 FILE = encode(PHOTO, "png")

@@ -24,36 +24,8 @@ from provenance.picture import Pixels, decode
 from provenance.verify import verify
 from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssessor
 from tests.support.core import InMemoryCore
-from tests.support.deployment import pipeline_of, policy_from, with_provenance
+from tests.support.deployment import EVERYWHERE, GUARDED, pipeline_of, policy_from, with_provenance
 
-GUARDED = """
-name: test
-version: "1"
-applies: tests
-description: tests
-obligations: [watermark, credential, ledger]
-rules:
-  - id: no-violence
-    stage: both
-    when: {field: score.violence, op: ">=", limit: calibrated}
-    action: block
-    message: violence is not drawn here
-  - id: look-at-shocking
-    stage: image
-    when: {field: score.shocking, op: ">=", limit: calibrated}
-    action: review
-    message: a person looks at this first
-  - id: hide-privacy
-    stage: image
-    when: {field: score.privacy, op: ">=", limit: calibrated}
-    action: redact
-    message: personal data is hidden
-  - id: say-so
-    stage: both
-    when: {field: score.likeness_deception, op: ">=", limit: calibrated}
-    action: label
-    message: the picture is labelled
-"""
 SEEN = Region(x=60, y=60, width=60, height=40, kind="text", category="privacy", score=0.9)
 
 
@@ -145,7 +117,7 @@ def test_what_redaction_cannot_mend_is_held_for_a_person(home: Home, tmp_path: P
 def test_a_prompt_that_policy_would_redact_is_held_and_not_drawn(
     home: Home, tmp_path: Path
 ) -> None:
-    policy = policy_from(tmp_path, GUARDED.replace("stage: image", "stage: both"))
+    policy = policy_from(tmp_path, EVERYWHERE)
     prompts = ScriptedPromptAssessor({"letter": {"privacy": 0.9}})
     with pytest.raises(ReviewRequired, match="held for review"):
         pipeline_of(home, policy=policy, prompts=prompts).run(ImageRequest(prompt="a letter"))

@@ -20,10 +20,9 @@ from guard.pipeline.repaint import repaint
 from provenance.home import Home
 from provenance.picture import decode
 from provenance.verify import verify
-from tests.pipeline.test_pipeline import GUARDED
 from tests.support.assessors import ScriptedImageAssessor
 from tests.support.core import InMemoryCore, textured_picture
-from tests.support.deployment import pipeline_of, policy_from, with_provenance
+from tests.support.deployment import GUARDED, pipeline_of, policy_from, with_provenance
 from tests.support.lettering import plain, with_lines
 
 STYLES: tuple[Style, ...] = ("pixelate", "blur", "inpaint")

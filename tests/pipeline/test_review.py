@@ -31,27 +31,9 @@ from provenance.picture import decode
 from provenance.verify import verify
 from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssessor
 from tests.support.core import textured_picture
-from tests.support.deployment import pipeline_of, policy_from, with_provenance
+from tests.support.deployment import EVERYWHERE, pipeline_of, policy_from, with_provenance
 from tests.support.signer import InMemorySigner
 
-POLICY = """
-name: test
-version: "1"
-applies: tests
-description: tests
-obligations: [watermark, credential, ledger]
-rules:
-  - id: no-violence
-    stage: both
-    when: {field: score.violence, op: ">=", limit: calibrated}
-    action: block
-    message: violence is not drawn here
-  - id: look-at-shocking
-    stage: both
-    when: {field: score.shocking, op: ">=", limit: calibrated}
-    action: review
-    message: a person looks at this first
-"""
 SECRET = "Ann's own shock of hair"
 SHOCKING = ScriptedPromptAssessor({"shock": {"shocking": 0.97}})
 BOX = Region(x=8, y=8, width=20, height=20, kind="face", category="shocking", score=0.9)
@@ -60,7 +42,7 @@ Held = Callable[..., str]
 
 @pytest.fixture
 def policy(tmp_path: Path) -> Policy:
-    return policy_from(tmp_path, POLICY)
+    return policy_from(tmp_path, EVERYWHERE)
 
 
 def shelved(home: Home, policy: Policy, *scripts: dict[str, float]) -> Pipeline:
@@ -168,7 +150,7 @@ def test_nobody_releases_what_the_policy_blocks_by_now(
     home: Home, policy: Policy, tmp_path: Path
 ) -> None:
     named = hold(shelved(home, policy), SECRET)
-    stricter = policy_from(tmp_path, POLICY.replace("action: review", "action: block"))
+    stricter = policy_from(tmp_path, EVERYWHERE.replace("action: review", "action: block"))
     with pytest.raises(PolicyRefused):
         rule(Review(home, lambda: shelved(home, stricter)), named, None, Verdict.RELEASE)
     assert list(home.ledger.entries(kind="delivery")) == []

@@ -20,22 +20,9 @@ from provenance.ledger.retention import RetentionClass, RetentionPlan
 from provenance.picture import decode, read_file
 from tests.support.assessors import ScriptedImageAssessor
 from tests.support.core import textured_picture
-from tests.support.deployment import pipeline_of, policy_from
+from tests.support.deployment import GUARDED, pipeline_of, policy_from
 
-POLICY = """
-name: test
-version: "1"
-applies: tests
-description: tests
-obligations: [watermark, credential, ledger]
-rules:
-  - id: look-at-violence
-    stage: image
-    when: {field: score.violence, op: ">=", limit: calibrated}
-    action: review
-    message: a person looks at this first
-"""
-BOX = Region(x=8, y=9, width=20, height=21, kind="weapon", category="violence", score=0.9)
+BOX = Region(x=8, y=9, width=20, height=21, kind="weapon", category="shocking", score=0.9)
 HARMLESS = Region(x=1, y=1, width=5, height=5, kind="text", score=0.9, text="hello")
 Hold = Callable[[int], str]
 
@@ -51,8 +38,8 @@ def labelling(home: Home) -> Iterator[Home]:
 
 @pytest.fixture
 def pipeline(labelling: Home, tmp_path: Path) -> Pipeline:
-    images = ScriptedImageAssessor(*[({"violence": 0.9}, (BOX, HARMLESS))] * 4)
-    made = pipeline_of(labelling, policy=policy_from(tmp_path, POLICY), images=images)
+    images = ScriptedImageAssessor(*[({"shocking": 0.9}, (BOX, HARMLESS))] * 4)
+    made = pipeline_of(labelling, policy=policy_from(tmp_path, GUARDED), images=images)
     return replace(made, shelf=SealedShelf(labelling))
 
 
@@ -79,9 +66,9 @@ def test_rulings_leave_as_pictures_that_an_evaluation_reads(
     assert export_ruled(labelling, folder) == 2
     first, second = read_labelled_images(folder).images
     assert (first.path.name, second.path.name) == (f"{refused}-0.png", f"{released}-0.png")
-    assert (first.unsafe, first.categories) == (True, {"violence"})
+    assert (first.unsafe, first.categories) == (True, {"shocking"})
     (box,) = first.boxes
-    assert (box.x, box.y, box.width, box.height, box.label) == (8, 9, 20, 21, "violence")
+    assert (box.x, box.y, box.width, box.height, box.label) == (8, 9, 20, 21, "shocking")
     assert (second.unsafe, second.categories, second.boxes) == (False, frozenset(), ())
     assert {first.source, second.source} == {"review"}
     seen = decode(read_file(first.path)).pixels
@@ -120,8 +107,8 @@ def test_a_label_can_be_read_in_no_file(
 
 
 def test_without_permission_nothing_is_kept_or_exported(home: Home, tmp_path: Path) -> None:
-    images = ScriptedImageAssessor(({"violence": 0.9}, (BOX,)))
-    made = pipeline_of(home, policy=policy_from(tmp_path, POLICY), images=images)
+    images = ScriptedImageAssessor(({"shocking": 0.9}, (BOX,)))
+    made = pipeline_of(home, policy=policy_from(tmp_path, GUARDED), images=images)
     pipeline = replace(made, shelf=SealedShelf(home))
     with pytest.raises(ReviewRequired) as error:
         pipeline.run(ImageRequest(prompt="a calm sea"))

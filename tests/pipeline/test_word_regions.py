@@ -17,10 +17,9 @@ from guard.pipeline import ImageRequest, deliver
 from guard.pipeline.word_regions import KIND, with_regions_of_words
 from provenance.home import Home
 from provenance.picture import decode
-from tests.pipeline.test_pipeline import GUARDED
 from tests.support.assessors import REF, ScriptedImageAssessor, ScriptedPromptAssessor
 from tests.support.core import InMemoryCore, textured_picture
-from tests.support.deployment import pipeline_of, policy_from
+from tests.support.deployment import GUARDED, pipeline_of, policy_from
 
 PROMPT = "a letter on a table"
 LETTER = (slice(16, 32), slice(32, 48))  # of the grid

@@ -18,6 +18,36 @@ from tests.support.assessors import ScriptedImageAssessor, ScriptedPromptAssesso
 from tests.support.core import InMemoryCore
 
 PROVIDER = "Test provider"
+GUARDED = """
+name: test
+version: "1"
+applies: tests
+description: tests
+obligations: [watermark, credential, ledger]
+rules:
+  - id: no-violence
+    stage: both
+    when: {field: score.violence, op: ">=", limit: calibrated}
+    action: block
+    message: violence is not drawn here
+  - id: look-at-shocking
+    stage: image
+    when: {field: score.shocking, op: ">=", limit: calibrated}
+    action: review
+    message: a person looks at this first
+  - id: hide-privacy
+    stage: image
+    when: {field: score.privacy, op: ">=", limit: calibrated}
+    action: redact
+    message: personal data is hidden
+  - id: say-so
+    stage: both
+    when: {field: score.likeness_deception, op: ">=", limit: calibrated}
+    action: label
+    message: the picture is labelled
+"""
+"""A policy with a rule for every action: violence, shocking, privacy, likeness."""
+EVERYWHERE = GUARDED.replace("stage: image", "stage: both")
 
 
 @pytest.fixture

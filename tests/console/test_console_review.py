@@ -72,7 +72,7 @@ def test_a_picture_is_veiled_until_somebody_wants_to_see_it(
     sign_in(desktop, console, console.key(Role.MODERATOR))
     assert "Held for a person" in desktop.find_element(By.TAG_NAME, "main").text
     desktop.get(f"{console.url}/review/{held}/0")
-    wait_for_text(desktop, "a person looks at this first.")
+    wait_for_text(desktop, "a person looks at this first")
     image = desktop.find_element(By.CSS_SELECTOR, ".veil img")
     until(desktop, lambda _: image.get_property("naturalWidth"))
     assert "blur" in image.value_of_css_property("filter")

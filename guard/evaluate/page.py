@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from guard.evaluate.figures import Calibration, Interval
 from guard.evaluate.images import ImageEvaluation
@@ -15,13 +15,18 @@ _MARGIN = 44.0
 def evaluation_page(found: PromptEvaluation | ImageEvaluation) -> str:
     """A page that shows every figure of the JSON. Holds no prompt and no picture."""
     name = "prompts" if isinstance(found, PromptEvaluation) else "images"
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("guard", "evaluate"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
     environment.filters["figure"] = figure
-    folder = files("guard.evaluate")
-    template = environment.from_string(folder.joinpath(f"{name}.html").read_text("utf-8"))
     diagram = reliability_diagram(found.calibration, name) if found.calibration else ""
-    style = folder.joinpath("page.css").read_text("utf-8")
-    return template.render(found=found, diagram=diagram, style=style)
+    style = files("guard.evaluate").joinpath("page.css").read_text("utf-8")
+    return environment.get_template(f"{name}.html").render(
+        found=found, diagram=diagram, style=style
+    )
 
 
 def figure(interval: Interval | None) -> str:

@@ -7,7 +7,6 @@ database, a file or a backup.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
-from types import TracebackType
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
@@ -75,12 +74,7 @@ class KeyStore:
     def __enter__(self) -> "KeyStore":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

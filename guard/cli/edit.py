@@ -7,7 +7,20 @@ import typer
 
 from guard.cli.options import HomeOption, JsonOption, PolicyOption, open_home
 from guard.cli.output import progress_bar
-from guard.cli.pictures import FormatName, format_of, hand_over, places_for, sides_of
+from guard.cli.pictures import (
+    CoreOption,
+    CountOption,
+    FormatOption,
+    NegativeOption,
+    OutputOption,
+    SeedOption,
+    StepsOption,
+    VisibleLabelOption,
+    format_of,
+    hand_over,
+    places_for,
+    sides_of,
+)
 from guard.deployment import build_pipeline
 from guard.generation.core import EMBEDDED
 from guard.pipeline import Edit, ImageRequest
@@ -18,7 +31,7 @@ def edit(
     context: typer.Context,
     image: Annotated[Path, typer.Argument(help="The picture to change.")],
     prompt: Annotated[str, typer.Argument(help="What it shall show.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    output: OutputOption,
     mask: Annotated[
         Path | None,
         typer.Option(help="Where it may change: transparent, or white if nothing is transparent."),
@@ -26,21 +39,15 @@ def edit(
     strength: Annotated[
         float | None, typer.Option(help="How much changes: above 0 to 1, else as the core does.")
     ] = None,
-    core: Annotated[
-        str, typer.Option(help="'scenes', one of the settings, or a checkpoint directory.")
-    ] = EMBEDDED,
+    core: CoreOption = EMBEDDED,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, else the picture's own.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Makes the picture reproducible.")] = None,
-    count: Annotated[int, typer.Option("-n", help="How many pictures.")] = 1,
-    negative: Annotated[str, typer.Option(help="What must not be drawn.")] = "",
-    visible_label: Annotated[
-        bool, typer.Option("--visible-label", help="Ask for a label, where the policy grants it.")
-    ] = False,
+    steps: StepsOption = None,
+    seed: SeedOption = None,
+    count: CountOption = 1,
+    negative: NegativeOption = "",
+    visible_label: VisibleLabelOption = False,
     policy: PolicyOption = None,
-    format_: Annotated[
-        FormatName | None, typer.Option("--format", help="Else by the file's ending, else PNG.")
-    ] = None,
+    format_: FormatOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:

@@ -2,7 +2,9 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from guard.cli.output import print_error, print_json, say
 from guard.cli.paths import FORMATS, check_writable
@@ -17,6 +19,22 @@ class FormatName(StrEnum):
     png = "png"
     jpeg = "jpeg"
     webp = "webp"
+
+
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+CoreOption = Annotated[
+    str, typer.Option("--core", help="'scenes', one of the settings, or a checkpoint directory.")
+]
+StepsOption = Annotated[int | None, typer.Option("--steps", help="Denoising steps.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Makes the picture reproducible.")]
+CountOption = Annotated[int, typer.Option("-n", help="How many pictures.")]
+NegativeOption = Annotated[str, typer.Option("--negative", help="What must not be drawn.")]
+VisibleLabelOption = Annotated[
+    bool, typer.Option("--visible-label", help="Ask for a label, where the policy grants it.")
+]
+FormatOption = Annotated[
+    FormatName | None, typer.Option("--format", help="Else by the file's ending, else PNG.")
+]
 
 
 def places_for(output: Path, count: int) -> list[Path]:

@@ -25,7 +25,7 @@ MIN_QUALITY: Final = 50
 VARIANTS: Final = 8
 """Quarter turns and flips: the dihedral group of the square."""
 
-_MAX_SIDE: Final = 1024  # pixels; PDQ itself averages down to 64x64, this only saves time
+_MAX_SIDE: Final = 512  # pixels; so does PDQ's own program, before it averages down to 64x64
 _TURNED_SIDE: Final = 128  # pixels, of the copies that are turned: twice PDQ's own grid
 
 # The tail of the distance between unrelated pictures, measured in docs/watermark.md: one pair in

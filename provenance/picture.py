@@ -55,6 +55,11 @@ microseconds for each, so a file of nothing else would hold it up for a minute."
 MAX_PAGES: Final = 1000
 """Of a TIFF. Pillow takes ever longer for each: two seconds for 20,000."""
 
+_PNG_SAMPLE: Final = 16  # every so many rows are looked at
+_PNG_REPEATS: Final = 0.6
+"""Share of bytes that equal their neighbour's, from which runs are worth looking for: photographs
+have .2 to .3, pictures of the embedded core .5, pages of text .7 and more, all with a mark."""
+
 READABLE: Final = "PNG, JPEG, WebP, AVIF, TIFF and GIF"
 
 _DEEP_MODES: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})  # Pillow's 16-bit grey
@@ -210,7 +215,7 @@ def encode(
         raise PictureInvalid(f"Unknown format {format!r}. Choose one of {', '.join(MEDIA_TYPES)}.")
     if not 1 <= quality <= 100:
         raise PictureInvalid(f"Quality is {quality}; choose 1 to 100.")
-    bgr = pixels[..., ::-1]
+    bgr = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     if alpha is not None:
         if format == "jpeg":
             raise PictureInvalid("JPEG cannot keep transparency. Choose png or webp.")
@@ -218,18 +223,32 @@ def encode(
             raise PictureInvalid(f"Alpha must be {pixels.shape[:2]} uint8, it is {alpha.shape}.")
         bgr = np.dstack([bgr, alpha])
     options = {
-        "png": [],  # OpenCV's default: a fifth of the time of Pillow's for a like size
+        "png": _png_options(pixels),
         "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality],
         "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
     }[format]
     try:
-        done, data = cv2.imencode(f".{format}", np.ascontiguousarray(bgr), options)
+        done, data = cv2.imencode(f".{format}", bgr, options)
     except cv2.error as error:
         raise PictureInvalid(f"{format} cannot hold this picture ({error}). Try png.") from error
     if not done:
         height, width = pixels.shape[:2]
         raise PictureInvalid(f"{format} cannot hold a picture of {width}x{height}. Try png.")
     return bytes(data)
+
+
+def _png_options(pixels: Pixels) -> list[int]:
+    """What OpenCV's writer is told. Its default, runs of equal bytes, suits drawings and pages; the
+    bytes of a photograph hardly ever repeat, and coding each alone takes less time and less room.
+    """
+    import cv2
+
+    rows = pixels[::_PNG_SAMPLE]
+    repeated = np.count_nonzero(rows[:, 1:] == rows[:, :-1])
+    if repeated >= _PNG_REPEATS * rows[:, 1:].size:
+        return []
+    filtered = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]
+    return [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY, *filtered]
 
 
 def read_file(path: Path | str, max_bytes: int = MAX_BYTES) -> bytes:

@@ -47,6 +47,13 @@ def test_a_copy_matches(name: str) -> None:
         assert matches(fingerprint(original), fingerprint(copy))
 
 
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea"])
+def test_a_large_picture_is_as_near_to_its_half_as_if_they_were_one(name: str) -> None:
+    whole = cv2.resize(photographs()[name], (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    half = cv2.resize(whole, (512, 512), interpolation=cv2.INTER_AREA)
+    assert fingerprint(whole) == fingerprint(half)
+
+
 def test_other_pictures_do_not_match() -> None:
     for a, b in combinations(photographs().values(), 2):
         assert distance(fingerprint(a), fingerprint(b)) > 80

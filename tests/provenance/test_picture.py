@@ -9,6 +9,7 @@ import time
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -65,6 +66,16 @@ def test_png_gives_back_every_pixel(pixels: Pixels) -> None:
     assert (picture.pixels == pixels).all()
     assert (picture.height, picture.width) == pixels.shape[:2]
     assert picture.alpha is None
+
+
+def test_a_png_is_no_larger_than_opencv_would_make_it() -> None:
+    from skimage import data
+
+    flat = np.full((256, 256, 3), 200, np.uint8)
+    for pixels in (data.astronaut(), data.coffee(), flat):
+        done, usual = cv2.imencode(".png", pixels[..., ::-1])
+        assert done
+        assert len(encode(pixels)) <= len(usual)
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])

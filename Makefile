@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_OUT ?= demo-output
 
-.PHONY: demo test test-slow test-oscal fuzz lint bench serve figures train-core train-prompts clean
+.PHONY: demo test test-slow test-oscal test-openvino fuzz lint bench serve figures train-core train-prompts clean
 
 demo: .venv/.runtime
 	$(BIN)/python -m guard.demo --out $(DEMO_OUT)
@@ -14,6 +14,13 @@ test: .venv/.dev
 # What takes minutes: processes killed two hundred times, and the like.
 test-slow: .venv/.dev
 	$(BIN)/python -m pytest -m slow -s
+
+# ONNX Runtime's build for OpenVINO takes the place of the plain one, so it has a folder of its own,
+# that is looked into first.
+test-openvino: .venv/.dev
+	test -d .venv-openvino/onnxruntime || $(BIN)/pip install --quiet --disable-pip-version-check \
+	  --no-deps --target .venv-openvino onnxruntime-openvino==1.24.1
+	PYTHONPATH=.venv-openvino $(BIN)/python -m pytest tests/images/test_openvino.py -s
 
 # Damaged credentials until the time is up; guided by branches where atheris is installed.
 SECONDS ?= 60
@@ -75,4 +82,4 @@ train-prompts: .venv/.runtime
 	touch $@
 
 clean:
-	rm -rf .venv .venv-oscal $(DEMO_OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-oscal .venv-openvino $(DEMO_OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

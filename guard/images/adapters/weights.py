@@ -16,6 +16,7 @@ _SHORT: Final = {
     "tensorrt": "TensorrtExecutionProvider",
     "cuda": "CUDAExecutionProvider",
 }
+OPENVINO: Final = _SHORT["openvino"]
 
 
 def checked_file(path: Path, declared: str, *, ending: str) -> bytes:
@@ -59,9 +60,11 @@ def session(path: Path, declared: str, *, threads: int = 1, provider: str = "cpu
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # OpenVINO has threads of its own, and takes no notice of those of the session.
+    first = (wanted, {"num_of_threads": str(threads)}) if wanted == OPENVINO else wanted
     try:
         return onnxruntime.InferenceSession(
-            data, options, providers=list(dict.fromkeys((wanted, CPU)))
+            data, options, providers=[first] if first == CPU else [first, CPU]
         )
     except Exception as error:  # bare classes of its C++ half, of many kinds
         raise WeightsInvalid(f"{path} is no model that ONNX Runtime loads: {error}") from error

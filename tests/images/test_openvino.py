@@ -60,7 +60,7 @@ def told_by(model: Path, provider: str, inputs: list) -> tuple[list, float]:
 
 def compared(model: Path, inputs: list) -> tuple[list, list]:
     (plain, cpu), (told, openvino) = (told_by(model, p, inputs) for p in ("cpu", "openvino"))
-    print(f"\n{model.name}: CPU ms {cpu:.1f} on the CPU's provider, {openvino:.1f} through OpenVINO")
+    print(f"\n{model.name}: CPU ms {cpu:.1f} on the CPU, {openvino:.1f} through OpenVINO")
     return plain, told
 
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +12,7 @@ from guard.assessment import Assessment, AssessorRef, Span
 from guard.errors import InvalidRequest
 from guard.prompts.disguise import is_disguised
 from guard.prompts.language import ENGLISH, language_of
-from guard.prompts.model import (
-    PromptModel,
-    Window,
-    digest_of,
-    legible,
-    probabilities,
-    windows,
-)
+from guard.prompts.model import PromptModel, digest_of, probabilities
 from guard.prompts.names import NameList
 from guard.prompts.reading import Reading
 from guard.prompts.readings import readings_of
@@ -34,6 +26,7 @@ from guard.prompts.rules import (
     injections,
     minors,
 )
+from guard.prompts.views import View, views
 from policies.categories import CATEGORIES
 
 MAX_CHARACTERS = 32_000  # of one prompt
@@ -45,22 +38,6 @@ _MIN_SHARE = 0.25  # of the strongest word's weight; below it a word is no evide
 _WORD = re.compile(r"[^\W_]+")
 
 Matrix = NDArray[np.float32]
-
-
-class View(NamedTuple):
-    """What the model sees at once: one window of one reading."""
-
-    reading: Reading
-    window: Window
-    text: str
-
-
-def _views(readings: Sequence[Reading]) -> list[View]:
-    return [
-        View(reading, window, reading.text[window.start : window.end])
-        for reading in readings
-        for window in windows(reading.text)
-    ]
 
 
 class TrainedPromptAssessor:
@@ -109,17 +86,25 @@ class TrainedPromptAssessor:
                     f"The prompt has {len(text):,} characters; at most {MAX_CHARACTERS:,} are "
                     "assessed. Shorten it."
                 )
-        readings = [readings_of(text, self._model.vocabulary) for text in texts]
-        views = [_views(legible(each, self._model.vocabulary)) for each in readings]
-        read = self._model.logits([view.text for each in views for view in each])
-        ends = np.cumsum([len(each) for each in views])
+        vocabulary = self._model.vocabulary
+        readings: list[list[Reading]] = []
+        seen: list[list[View]] = []
+
+        def shown() -> Iterator[str]:
+            for text in texts:
+                readings.append(readings_of(text, vocabulary))
+                seen.append(views(readings[-1], vocabulary))
+                yield from (view.text for view in seen[-1])
+
+        read = self._model.logits(shown())
+        ends = np.cumsum([len(each) for each in seen])
         return [
             self._assess(*each)
-            for each in zip(texts, readings, views, np.split(read, ends[:-1]), strict=True)
+            for each in zip(texts, readings, seen, np.split(read, ends[:-1]), strict=True)
         ]
 
     def _assess(
-        self, text: str, readings: Sequence[Reading], views: Sequence[View], log_odds: Matrix
+        self, text: str, readings: Sequence[Reading], seen: Sequence[View], log_odds: Matrix
     ) -> Assessment:
         language = language_of(text, readings, self._model.vocabulary)
         spans: list[Span] = []
@@ -141,7 +126,7 @@ class TrainedPromptAssessor:
         if wordless:  # says nothing, so asks for nothing: a model would answer with its base rate
             scores |= dict.fromkeys((*self._model.categories, "sexual_minors"), 0.0)
         elif readable:
-            modelled, evidence = self._read(readings, views, log_odds)
+            modelled, evidence = self._read(readings, seen, log_odds)
             scores |= modelled
             spans += evidence
         unread = frozenset() if readable else frozenset(CATEGORIES) - frozenset(scores)
@@ -161,7 +146,7 @@ class TrainedPromptAssessor:
         )
 
     def _read(
-        self, readings: Sequence[Reading], views: Sequence[View], log_odds: Matrix
+        self, readings: Sequence[Reading], seen: Sequence[View], log_odds: Matrix
     ) -> tuple[dict[str, float], list[Span]]:
         """Scores of all categories that need English, and their evidence."""
         found = probabilities(log_odds)
@@ -174,8 +159,8 @@ class TrainedPromptAssessor:
             scores[category] = float(found[at, head])
             if scores[category] >= self._thresholds[category]:
                 if at not in carried:
-                    carried[at] = self._model.contributions(views[at].text)
-                spans += _evidence(views[at], category, carried[at][:, head])
+                    carried[at] = self._model.contributions(seen[at].text)
+                spans += _evidence(seen[at], category, carried[at][:, head])
         scores["sexual_minors"] = 0.0
         for reading in readings:
             terms = minors(reading.text)
@@ -197,10 +182,11 @@ def _evidence(view: View, category: str, weights: Matrix) -> Iterator[Span]:
     ``weights``: (len(view.text),) what each character adds. That part alone, since it costs
     nothing: what the whole model makes of a word is for explanations on demand.
     """
-    reading, window, text = view
+    reading, window = view
+    sums = np.cumsum(weights, dtype=np.float64).tolist()
     words = [
-        (float(weights[match.start() : match.end()].sum()), match)
-        for match in _WORD.finditer(text)
+        (sums[match.end() - 1] - (sums[match.start() - 1] if match.start() else 0.0), match)
+        for match in _WORD.finditer(view.text)
     ]
     words.sort(key=lambda pair: -pair[0])
     for weight, match in words[:_MAX_SPANS]:

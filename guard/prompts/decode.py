@@ -149,12 +149,14 @@ def _deciphered(reading: Reading, vocabulary: Vocabulary) -> Iterator[Reading]:
             if known_share(each.text, vocabulary) >= max(_MIN_KNOWN, known + _MIN_GAIN):
                 yield each
                 return
+    strange = [
+        match for match in _WORD.finditer(reading.text) if not vocabulary.knows(match[0].lower())
+    ]
     for name, respell in (("rot13", _rot13), ("reversed", _backwards)):
         edits = [
-            edit
-            for edit in _each_word(reading.text, respell)
-            if vocabulary.knows(edit.text.lower())
-            and not vocabulary.knows(reading.text[edit.start : edit.end].lower())
+            Edit(match.start(), match.end(), respell(match[0]))
+            for match in strange
+            if vocabulary.knows(respell(match[0]).lower())
         ]
         if len(edits) >= _MIN_RESPELT or (edits and len(edits) == len(reading.text.split())):
             yield reading.edited(name, edits)

@@ -6,8 +6,9 @@ one ONNX graph with 8-bit weights. Runs on onnxruntime and tokenizers.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +54,14 @@ class Encoder:
         ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)
         return np.asarray(self._session.run(None, {self._input: ids})[0][0], dtype=np.float32)
 
-    def logits(self, texts: Sequence[str]) -> Matrix:
-        """(N, H) logits of folded texts; what lies beyond ``MAX_TOKENS`` is not read."""
-        if len(texts) < _MANY or THREADS == 1:
-            return np.stack([self._read(text) for text in texts])
+    def logits(self, texts: Iterable[str]) -> Matrix:
+        """(N, H) logits of one or more folded texts; beyond ``MAX_TOKENS`` they are not read.
+
+        Texts are read while ``texts`` still makes the next ones.
+        """
+        coming = iter(texts)
+        first = list(islice(coming, _MANY))
+        if len(first) < _MANY or THREADS == 1:
+            return np.stack([self._read(text) for text in chain(first, coming)])
         with ThreadPoolExecutor(THREADS) as pool:
-            return np.stack(list(pool.map(self._read, texts)))
+            return np.stack(list(pool.map(self._read, chain(first, coming))))

@@ -6,8 +6,8 @@ parts become a probability and where it is flagged.
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -19,9 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from guard.errors import WeightsInvalid
 from guard.prompts.encoder import Encoder
 from guard.prompts.linear import LinearModel
-from guard.prompts.reading import Reading
 from guard.prompts.rules import explicit_terms
-from guard.prompts.vocabulary import Vocabulary
 from policies.decision import Frozen
 
 MANIFEST = "prompt.json"
@@ -30,15 +28,7 @@ ENCODER = "prompt-encoder.onnx"
 TOKENIZER = "prompt-tokenizer.json"
 _FILES = (LINEAR, ENCODER, TOKENIZER)
 
-WINDOW = 500  # characters of a folded text that are read at once: never more than 502 tokens
-_STRIDE = 250  # characters; half a window, so that no phrase is cut in every one
-# Nine ordinary prompts in ten have .85 or more of their letters in words on record; spelled out, in
-# leet, in code or backwards they have less than .4, and what is recovered of them .7 or more.
-_NOISE = 0.4
-_WORDS = 0.7
 _CLIP = 15.0  # log odds; beyond, a probability says no more
-
-_WORD = re.compile(r"[^\W_]+")
 
 Matrix = NDArray[np.float32]
 
@@ -74,11 +64,16 @@ class Calibration(Frozen):
 
     def of(self, log_odds: Matrix) -> Matrix:
         """Calibrated log odds of fused ones, of any shape."""
-        x, y = np.array(self.fused), np.array(self.calibrated)
-        slopes = np.diff(y) / np.diff(x)
+        x, y, slopes = self._pieces
         beyond = slopes[0] * np.minimum(log_odds - x[0], 0)
         beyond += slopes[-1] * np.maximum(log_odds - x[-1], 0)
         return np.asarray(np.interp(log_odds, x, y) + beyond, dtype=np.float32)
+
+    @cached_property
+    def _pieces(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The points, and the slopes between them."""
+        x, y = np.array(self.fused), np.array(self.calibrated)
+        return x, y, np.diff(y) / np.diff(x)
 
 
 class Head(Frozen):
@@ -104,44 +99,6 @@ class Manifest(Frozen):
     sha256: Mapping[str, str]
     prior: float = Field(gt=0, lt=1)
     heads: tuple[Head, ...]
-
-
-class Window(NamedTuple):
-    """Characters [start, end) of a reading."""
-
-    start: int
-    end: int
-
-
-def windows(text: str) -> list[Window]:
-    """Overlapping windows that cover a folded text; one for all but long prompts."""
-    last = max(len(text) - WINDOW, 0)
-    starts = [*range(0, last, _STRIDE), last]
-    return [Window(start, min(start + WINDOW, len(text))) for start in starts]
-
-
-def legible(readings: Sequence[Reading], vocabulary: Vocabulary) -> list[Reading]:
-    """The readings to score: all but noise, where one of them is words, and the same words once.
-
-    What a disguise leaves of a harmless prompt is like nothing that the model has seen, and a model
-    that is at a loss is no witness. Rules read every reading.
-    """
-    if len(readings) == 1:
-        return list(readings)
-    shares = [_share_of_words(reading.text, vocabulary) for reading in readings]
-    least = _NOISE if max(shares) >= _WORDS else 0.0
-    kept: dict[tuple[str, ...], Reading] = {}
-    for reading, share in zip(readings, shares, strict=True):
-        if share >= least:
-            kept.setdefault(tuple(_WORD.findall(reading.text)), reading)
-    return list(kept.values())
-
-
-def _share_of_words(text: str, vocabulary: Vocabulary) -> float:
-    """Of the letters and digits of a folded text, how many stand in words on record."""
-    words = _WORD.findall(text)
-    letters = sum(map(len, words))
-    return sum(len(word) for word in words if vocabulary.knows(word)) / max(letters, 1)
 
 
 class Evidence(NamedTuple):
@@ -196,11 +153,11 @@ class PromptModel:
             )
         return cls(manifest, linear, encoder)
 
-    def evidence(self, texts: Sequence[str]) -> Evidence:
+    def evidence(self, texts: Iterable[str]) -> Evidence:
         """What each part says of folded texts."""
         return evidence(texts, self.linear, self.encoder)
 
-    def logits(self, texts: Sequence[str]) -> Matrix:
+    def logits(self, texts: Iterable[str]) -> Matrix:
         """(N, H) calibrated log odds of folded texts."""
         found = self.evidence(texts)
         return np.stack(
@@ -216,10 +173,19 @@ class PromptModel:
         return self.linear.contributions(text)
 
 
-def evidence(texts: Sequence[str], linear: LinearModel, encoder: Encoder) -> Evidence:
+def evidence(texts: Iterable[str], linear: LinearModel, encoder: Encoder) -> Evidence:
     """What an encoder, a linear model and the list of explicit terms say of folded texts."""
-    terms = np.array([explicit_terms(text) for text in texts], dtype=np.float32)
-    return Evidence(encoder.logits(texts), linear.logits(texts), terms)
+    terms: list[int] = []
+    lexical: list[Matrix] = []
+
+    def read() -> Iterator[str]:
+        for text in texts:
+            yield text  # the encoder's threads are at it while the others read
+            terms.append(explicit_terms(text))
+            lexical.append(linear.logits([text]))
+
+    encoded = encoder.logits(read())
+    return Evidence(encoded, np.concatenate(lexical), np.array(terms, dtype=np.float32))
 
 
 def fused(fusion: Fusion, found: Evidence, column: int) -> Matrix:

@@ -17,9 +17,10 @@ from guard.assessment import Assessment, PromptAssessor
 from guard.errors import InvalidRequest, WeightsInvalid
 from guard.prompts import MAX_CHARACTERS, TrainedPromptAssessor, load_assessor
 from guard.prompts import assessor as module
-from guard.prompts.model import ENCODER, LINEAR, MANIFEST, TOKENIZER, WINDOW, legible
+from guard.prompts.model import ENCODER, LINEAR, MANIFEST, TOKENIZER
 from guard.prompts.readings import readings_of
 from guard.prompts.training.obfuscation import OBFUSCATIONS
+from guard.prompts.views import WINDOW, legible, views
 from policies.categories import CATEGORIES
 
 UNSAFE = {
@@ -108,6 +109,22 @@ def test_readings_of_the_same_words_are_scored_once(assessor: TrainedPromptAsses
     scored = legible(found, vocabulary)
     words = [tuple(re.findall(r"\w+", each.text)) for each in scored]
     assert len(words) == len(set(words)) < len(found)
+
+
+def test_a_further_reading_costs_what_it_adds_and_loses_nothing(
+    assessor: TrainedPromptAssessor,
+) -> None:
+    calm = "a quiet harbour with fishing boats at sunset and houses on the hill behind it "
+    vocabulary = assessor.model.vocabulary
+    found = readings_of(f"{calm * 2}he m.u.r.d.e.r.s her {calm * 2}", vocabulary)
+    whole, *further = views(found, vocabulary)
+    assert whole.text == found[0].text
+    assert further
+    assert all("murders" in view.text for view in further)
+    assert all(2 * len(view.text) < len(whole.text) for view in further)
+    hidden = f"{base64.b64encode(calm.encode()).decode()} a cat"
+    decoded = views(readings_of(hidden, vocabulary), vocabulary)
+    assert any(calm.strip() in view.text for view in decoded)
 
 
 def test_every_category_is_scored_or_said_not_to_be(assessor: TrainedPromptAssessor) -> None:

@@ -47,6 +47,7 @@ from guard.prompts.training.matrix import Readings, read_all, vocabulary_of
 from guard.prompts.training.obfuscation import OBFUSCATIONS
 from guard.prompts.training.report import say
 from guard.prompts.training.tuning import DRAWN, KEPT, Pretrained
+from guard.prompts.views import WINDOW
 
 VERSION = "0.3.0"
 SEED = 20_251
@@ -90,7 +91,7 @@ def main() -> None:
     pretrained = Pretrained(arguments.encoder)
     prompts = read(arguments.data, MOST, SEED) + own()
     folded = [fold(Reading.of(prompt.text)).text for prompt in prompts]
-    near = clusters([features(text[: model.WINDOW]) for text in folded], SEED)
+    near = clusters([features(text[: WINDOW]) for text in folded], SEED)
     part = folds_of(prompts)
     licensed = np.array([prompt.source not in EVALUATION_ONLY for prompt in prompts])
     doubtful = np.array([p.unsafe is None and judged_unsafe(p.text) for p in prompts])

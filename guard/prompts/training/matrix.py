@@ -13,9 +13,9 @@ from scipy.sparse import csr_matrix
 from guard.prompts.features import BUCKETS, WORD_BUCKETS, features
 from guard.prompts.fold import fold
 from guard.prompts.language import ENGLISH, NO_LANGUAGE, language_of
-from guard.prompts.model import legible, windows
 from guard.prompts.reading import Reading
 from guard.prompts.readings import readings_of
+from guard.prompts.views import views
 from guard.prompts.vocabulary import Vocabulary, word_hash
 
 Buckets = NDArray[np.int64]
@@ -116,8 +116,7 @@ def read_all(texts: Sequence[str], vocabulary: Vocabulary) -> Readings:
     found: list[str] = []
     owner: list[int] = []
     for i, text in enumerate(texts):
-        for reading in legible(readings_of(text, vocabulary), vocabulary):
-            for window in windows(reading.text):
-                found.append(reading.text[window.start : window.end])
-                owner.append(i)
+        for view in views(readings_of(text, vocabulary), vocabulary):
+            found.append(view.text)
+            owner.append(i)
     return Readings(found, [features(each) for each in found], np.array(owner))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from guard.generation import Core, GenerationRequest, load_core
+from guard.generation import Core, load_core
 from guard.generation.batching import BatchingCore
 
 WAIT = 0.02  # seconds in which a batch gathers
@@ -35,14 +35,7 @@ def draw(core: Core, threads: int, rounds: int, steps: int) -> Took:
     info = core.info
 
     def one(seed: int) -> tuple[int, np.ndarray]:
-        request = GenerationRequest(
-            prompt=PROMPT,
-            width=info.default_width,
-            height=info.default_height,
-            steps=steps,
-            guidance=info.default_guidance,
-            seed=seed,
-        )
+        request = info.request(PROMPT, seed=seed).model_copy(update={"steps": steps})
         return seed, core.generate(request)[0]
 
     one(0)  # loads the weights

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from guard.generation import GenerationRequest, Original, load_core
+from guard.generation import Original, load_core
 from guard.generation.scenes.render import render
 from guard.generation.scenes.spec import (
     COLOURS,
@@ -135,17 +135,8 @@ def main() -> None:
     info = core.info
 
     def drawn(task: Task, seed: int, *, edit: bool = True) -> Pixels:
-        return core.generate(
-            GenerationRequest(
-                prompt=task.prompt,
-                width=SIDE,
-                height=SIDE,
-                steps=info.default_steps,
-                guidance=info.default_guidance,
-                seed=seed,
-                original=task.original if edit else None,
-            )
-        )[0]
+        own = {"width": SIDE, "height": SIDE, "original": task.original if edit else None}
+        return core.generate(info.request(task.prompt, seed=seed).model_copy(update=own))[0]
 
     removals, colours = shape_tasks(count, random.Random(1))
     rows = {

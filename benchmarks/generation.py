@@ -32,7 +32,7 @@ import torch
 
 from guard.assessment import Assessment
 from guard.deployment import build_pipeline
-from guard.generation import GenerationRequest, load_core
+from guard.generation import load_core
 from guard.generation.batching import BatchingCore
 from guard.generation.embedded import CHECKPOINTS
 from guard.images.assessor import PictureAssessor
@@ -201,17 +201,7 @@ def main() -> None:
     info = core.info
 
     def draw(count: int) -> None:
-        core.generate(
-            GenerationRequest(
-                prompt=PROMPT,
-                width=info.default_width,
-                height=info.default_height,
-                steps=info.default_steps,
-                guidance=info.default_guidance,
-                seed=1,
-                count=count,
-            )
-        )
+        core.generate(info.request(PROMPT, seed=1).model_copy(update={"count": count}))
 
     first = cpu_seconds(lambda: draw(1), 1)
     print(f"{info.name}@{info.version}, {info.default_width} x {info.default_height},", end=" ")

@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from scipy.stats import beta
 
-from guard.generation import GenerationRequest
 from guard.generation.core import MarkedNoise
 from guard.generation.diffusers_core import DiffusersCore
 from guard.generation.embedded import load_embedded
@@ -74,16 +73,9 @@ def drawn(core: DiffusersCore, count: int, *, marked: bool) -> Iterator[tuple[by
     for first in range(0, count, BATCH):
         batch, payloads = [], [chance.bytes(8) for _ in range(min(BATCH, count - first))]
         for number, payload in enumerate(payloads):
-            request = GenerationRequest(
-                prompt=caption(draw_scene(lot), lot).text,
-                width=info.default_width,
-                height=info.default_height,
-                steps=info.default_steps,
-                guidance=info.default_guidance,
-                seed=first + number,
-                noise=MarkedNoise(MARK, (payload,)) if marked else None,
-            )
-            batch.append(request)
+            plain = info.request(caption(draw_scene(lot), lot).text, seed=first + number)
+            noise = MarkedNoise(MARK, (payload,)) if marked else None
+            batch.append(plain.model_copy(update={"noise": noise}))
         for payload, (picture,) in zip(payloads, core.generate_batch(batch), strict=True):
             yield payload, picture
 

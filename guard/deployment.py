@@ -6,7 +6,7 @@ from guard.assessment import ImageAssessor, PromptAssessor
 from guard.check import Checker
 from guard.errors import InvalidRequest
 from guard.generation.core import EMBEDDED, CoreInfo
-from guard.generation.declared import load_named_core
+from guard.generation.declared import declared_cores, load_named_core
 from guard.generation.noise_mark import NoiseMark
 from guard.pipeline import Pipeline, Provenance
 from guard.pipeline.held import Shelf
@@ -52,7 +52,14 @@ def build_pipeline(home: Home, *, core: str = EMBEDDED, policy: str | None = Non
 
 def load_noise_mark(home: Home, core: CoreInfo) -> NoiseMark | None:
     """Marks the noise that ``core`` begins with, if the settings want that of it. Raises
-    HomeInvalid where it cannot be."""
+    HomeInvalid where it cannot be, or where they name a core that nobody knows: a misspelt name
+    would leave pictures unmarked."""
+    known = {EMBEDDED, core.name, *(each.name for each in declared_cores(home.settings.cores))}
+    if unknown := set(home.settings.noise_marks) - known:
+        raise HomeInvalid(
+            f"noise_marks: there is no core {', '.join(sorted(unknown))}; there are"
+            f" {', '.join(sorted(known))}. Correct the name, or declare the core in [[cores]]"
+        )
     if core.name not in home.settings.noise_marks:
         return None
     if not core.marks_noise:

@@ -92,7 +92,7 @@ def _size_in_name(file: Path) -> int | None:
 
 def generated() -> Iterator[Pixels]:
     """A dozen of the embedded core's own at SIDE x SIDE, drawn once and kept as temporary files."""
-    from guard.generation import GenerationRequest, load_core
+    from guard.generation import load_core
     from guard.generation.embedded import CHECKPOINTS, DIGEST_SUFFIX
 
     digest = (CHECKPOINTS / ("scenes" + DIGEST_SUFFIX)).read_text().strip()
@@ -103,15 +103,8 @@ def generated() -> Iterator[Pixels]:
         file = folder / f"{seed}.png"
         if not file.exists():
             core = core or load_core("scenes")
-            info = core.info
-            request = GenerationRequest(
-                prompt=prompt,
-                width=SIDE,
-                height=SIDE,
-                steps=info.default_steps,
-                guidance=info.default_guidance,
-                seed=seed,
-            )
+            size = {"width": SIDE, "height": SIDE}
+            request = core.info.request(prompt, seed=seed).model_copy(update=size)
             write_atomically(file, encode(core.generate(request)[0]))
         yield decode(read_file(file)).pixels
 

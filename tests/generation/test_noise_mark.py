@@ -212,6 +212,15 @@ def test_a_core_that_cannot_mark_its_noise_stops_the_start(home: Home) -> None:
     assert [scheme.name for scheme in asking.last_resort] == ["starting-noise"]
 
 
+def test_a_misspelt_core_in_noise_marks_stops_the_start(home: Home) -> None:
+    settings_file = home.path / SETTINGS_FILE
+    settings_file.write_text('noise_marks = ["scene"]\n' + settings_file.read_text())
+    opened = Home.open(home.path)
+    with pytest.raises(HomeInvalid, match=r"no core scene; there are scenes\. Correct"):
+        build_pipeline(opened)
+    opened.ledger.close()
+
+
 def test_edits_and_unable_cores_draw_no_marked_noise() -> None:
     core = InMemoryCore()
     request = GenerationRequest(prompt="a", width=64, height=64, steps=1, guidance=1.0, seed=0)

@@ -19,15 +19,8 @@ PROMPT = "a red boat on the sea at sunset, with mountains"
 @pytest.fixture(scope="module")
 def drawn() -> tuple[Pixels, dict[str, WordMap]]:
     core = load_embedded()
-    info = core.info
-    request = GenerationRequest(
-        prompt=PROMPT,
-        width=384,
-        height=384,
-        steps=info.default_steps,
-        guidance=info.default_guidance,
-        seed=3,
-    )
+    small = {"width": 384, "height": 384}
+    request = core.info.request(PROMPT, seed=3).model_copy(update=small)
     (before,) = core.generate(request)
     maps = core.word_maps(request)
     (after,) = core.generate(request)

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from guard.images.finding import Finding, KnownMatch, Subject
 from guard.images.known_list import KnownContentList, pdq_words
-from guard.images.scale import reduced
-from provenance.fingerprint import MATCH_DISTANCE, dihedral, fingerprint
+from provenance.fingerprint import MATCH_DISTANCE, fingerprint
 from provenance.picture import Pixels
 
 
@@ -26,7 +25,7 @@ def pixels_sha256(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-SMALL: Final = 128  # pixels; twice PDQ's own grid
+SQUARE: Final = 128  # pixels of a side; twice PDQ's own grid
 CONCLUSIVE: Final = "match.conclusive"
 """The field that says that nothing else about the picture matters."""
 
@@ -60,9 +59,11 @@ class KnownContent:
         )
 
     def _first_match(self, subject: Subject) -> KnownMatch | None:
-        digests = [pixels_sha256(subject.pixels)]
-        if subject.file is not None:
-            digests.append(hashlib.sha256(subject.file).hexdigest())
+        digests = []
+        if any(known.sha256 for known in self._lists):
+            digests.append(pixels_sha256(subject.pixels))
+            if subject.file is not None:
+                digests.append(hashlib.sha256(subject.file).hexdigest())
         queries = self._queries(subject.pixels)
         for known in self._lists:
             for digest in digests:
@@ -84,12 +85,17 @@ class KnownContent:
 def pdq_queries(pixels: Pixels) -> NDArray[np.uint64] | None:
     """The nine hashes by which a picture is looked up, (9, 4) uint64; None where it is too flat.
 
-    The picture, its 7 other turns and flips, and the picture once more out of a copy of 128 pixels:
-    PDQ's own way of averaging depends on the size, and a copy of half the size is found by one of
-    the two where the other misses it (docs/image-guard.md).
+    The picture as it stands, and a copy drawn into a small square, turned and mirrored in all 8
+    ways. How far PDQ averages goes by each side's length, in steps that make copies of some sizes
+    differ in 30 bits and more; a square of twice its grid is always averaged alike, and near what
+    any size gives (docs/image-guard.md).
     """
-    variants = dihedral(pixels)
-    if not variants[0].usable:
+    import cv2
+
+    as_it_stands = fingerprint(pixels)
+    if not as_it_stands.usable:
         return None
-    small = fingerprint(reduced(pixels, SMALL).pixels)
-    return pdq_words([each.pdq for each in (*variants, small)])
+    small = np.asarray(cv2.resize(pixels, (SQUARE, SQUARE), interpolation=cv2.INTER_AREA), np.uint8)
+    turned = (np.rot90(side, k) for side in (small, small[:, ::-1]) for k in range(4))
+    prints = (fingerprint(np.ascontiguousarray(view)) for view in turned)
+    return pdq_words([as_it_stands.pdq, *(each.pdq for each in prints)])

@@ -310,7 +310,8 @@ class DiffusersCore(Core):
             )
         if not np.isfinite(image).all():
             raise CoreFailed(f"{self._name!r} decoded to numbers that are no picture.")
-        pixels: Pixels = (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+        # Decoders leave planes behind one another; whoever looks at it wants rows of RGB.
+        pixels: Pixels = (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8, order="C")
         if not pixels.any():
             raise CoreFailed(f"{self._name!r} drew nothing but black.")
         return pixels if request.original is None else paste_back(pixels, request.original)

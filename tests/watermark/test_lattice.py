@@ -145,6 +145,15 @@ def test_marking_is_deterministic() -> None:
     assert np.array_equal(LATTICE.embed(picture, PAYLOAD), LATTICE.embed(picture, PAYLOAD))
 
 
+def test_a_picture_is_marked_the_same_however_it_lies_in_memory() -> None:
+    picture = photograph("astronaut")
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1)).transpose(1, 2, 0)
+    mirrored = np.ascontiguousarray(picture[:, ::-1])[:, ::-1]
+    expected = LATTICE.embed(picture, PAYLOAD)
+    for laid in (planes, mirrored):
+        assert np.array_equal(LATTICE.embed(laid, PAYLOAD), expected)
+
+
 def test_a_mark_is_read_with_its_key_only() -> None:
     picture = photograph("chelsea")
     old, new = b"k" * 32, b"n" * 32

@@ -119,7 +119,7 @@ def _laid_on(image: Pixels, change: Plane) -> Pixels:
     height, width = image.shape[:2]
     if change.shape != (height, width):
         change = np.asarray(cv2.resize(change, (width, height), interpolation=cv2.INTER_CUBIC))
-    marked = np.empty_like(image)
+    marked = np.empty(image.shape, np.uint8)  # in rows, however the picture lies in memory
     step = max(1, _STRIP // width)
     for top in range(0, height, step):
         rows = slice(top, top + step)

@@ -173,6 +173,7 @@ def gate(groups: Mapping[str, Sequence[Pixels]], reader: TextReader, count: int,
 
 def benign(groups: Mapping[str, Sequence[Pixels]], reader: TextReader, hashes: int) -> None:
     """What each assessor finds in pictures in which there is nothing to find."""
+    from datasets_audit.look import possible_faces
     from guard.images.symbols import load_symbols
     from guard.images.symbols.detector import THRESHOLD
     from guard.prompts import load_assessor
@@ -184,12 +185,13 @@ def benign(groups: Mapping[str, Sequence[Pixels]], reader: TextReader, hashes: i
     codes, symbols, judge = Codes(), load_symbols(), load_assessor()
     written = WrittenText(reader)
     for kind, group in groups.items():
-        listed = coded = shown = flagged = 0
+        listed = coded = shown = flagged = faced = 0
         said = []
         for pixels in group:
             listed += known.find(Subject(pixels)).match is not None
             coded += bool(codes.find(Subject(pixels)).writings)
             shown += any(found.score >= THRESHOLD for found in symbols.find(pixels))
+            faced += bool(possible_faces(pixels))
             lines = written.find(Subject(pixels)).writings
             if lines:
                 said.append(" | ".join(line.text for line in lines))
@@ -201,6 +203,7 @@ def benign(groups: Mapping[str, Sequence[Pixels]], reader: TextReader, hashes: i
         print(f"  text read (look whether it is there) {Share(len(said), len(group)).at_most()}")
         print(f"  a category flagged for what is read  {Share(flagged, len(group)).at_most()}")
         print(f"  symbols told                         {Share(shown, len(group)).at_most()}")
+        print(f"  possible faces (some are there)      {Share(faced, len(group)).at_most()}")
         for each in said:
             print(f"    read: {each[:80]}")
 

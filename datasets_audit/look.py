@@ -44,11 +44,25 @@ class Look(Protocol):
         ...
 
 
+class Face(NamedTuple):
+    """A place that looks like a face: its box, in pixels of the picture."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
 def count_faces(pixels: Pixels) -> int:
-    """How many places look like a face seen from the front.
+    """How many places look like a face seen from the front; what ``possible_faces`` finds."""
+    return len(possible_faces(pixels))
+
+
+def possible_faces(pixels: Pixels) -> tuple[Face, ...]:
+    """The places that look like a face seen from the front.
 
     Local binary patterns in a boosted cascade (Liao et al. 2007, trained by OpenCV). It misses
-    faces that are turned, veiled, painted or dark, and takes some patterns for a face: a count to
+    faces that are turned, veiled, painted or dark, and takes some patterns for a face: places to
     look at, of which no attribute of anybody follows. Raises LookUnavailable.
     """
     import cv2
@@ -57,8 +71,12 @@ def count_faces(pixels: Pixels) -> int:
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
     if min(small.shape[:2]) < MIN_FACE:
-        return 0
-    return len(_faces()(small))
+        return ()
+    found = (
+        (place[side] / scale for side in ("c", "r", "width", "height"))
+        for place in _faces()(small)
+    )
+    return tuple(Face(*box) for box in found)
 
 
 def face_counter() -> str:
@@ -70,7 +88,7 @@ def face_counter() -> str:
 
 
 @cache
-def _faces() -> Callable[[Pixels], list[object]]:
+def _faces() -> Callable[[Pixels], list[dict[str, int]]]:
     try:
         from skimage.data import lbp_frontal_face_cascade_filename
         from skimage.feature import Cascade
@@ -78,9 +96,9 @@ def _faces() -> Callable[[Pixels], list[object]]:
         raise LookUnavailable(INSTALL) from error
     cascade = Cascade(lbp_frontal_face_cascade_filename())
 
-    def find(pixels: Pixels) -> list[object]:
+    def find(pixels: Pixels) -> list[dict[str, int]]:
         side = min(pixels.shape[:2])
-        found: list[object] = cascade.detect_multi_scale(
+        found: list[dict[str, int]] = cascade.detect_multi_scale(
             img=pixels, scale_factor=SCALE_STEP, step_ratio=1,
             min_size=(MIN_FACE, MIN_FACE), max_size=(side, side), min_neighbor_number=AGREEING,
         )  # fmt: skip

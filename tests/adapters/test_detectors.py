@@ -1,5 +1,6 @@
 """Faces, likenesses and body parts from ONNX files: boxes where they are, scores as they were."""
 
+from importlib.metadata import PackageNotFoundError
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from guard.errors import WeightsInvalid
+from guard.images.adapters import image_guards_of
 from guard.images.adapters.faces import LIKENESS, Faces
 from guard.images.adapters.nudity import CLASSES, Nudity
 from provenance.picture import Pixels, encode
@@ -38,6 +40,34 @@ def test_no_face_is_said_too_and_nothing_is_covered(detector: tuple[Path, str]) 
     eye = Faces(*detector)
     assert eye.look(plain(320, 320)).fields == {"face.present": False, "face.count": 0}
     assert eye.covers == frozenset()
+
+
+def test_a_possible_face_is_boxed_without_weights_and_covers_nothing(tmp_path: Path) -> None:
+    data = pytest.importorskip("skimage.data")
+    (guard,) = image_guards_of([{"kind": "possible-faces", "name": "maybe"}], tmp_path)
+    assert guard.covers == frozenset()
+    portrait = np.ascontiguousarray(data.astronaut())
+    wide = np.concatenate([plain(200, 512), portrait, plain(200, 512)], axis=1)
+    (seen,) = guard.assess([wide])
+    (face,) = seen.regions
+    assert (face.kind, face.category) == ("possible_face", None)
+    assert 200 + 170 <= face.x + face.width / 2 <= 200 + 280
+    assert 60 <= face.y + face.height / 2 <= 170
+    assert seen.fields == {"face.present": True, "face.count": 1}
+    assert seen.scores == {}
+    (none,) = guard.assess([plain(320, 320)])
+    assert none.fields == {"face.present": False, "face.count": 0}
+
+
+def test_without_scikit_image_possible_faces_stop_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(_: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr("datasets_audit.look.version", absent)
+    with pytest.raises(WeightsInvalid, match=r"wardmark\[faces\]"):
+        image_guards_of([{"kind": "possible-faces", "name": "maybe"}], tmp_path)
 
 
 @pytest.fixture

@@ -109,6 +109,12 @@ class FacesGuard(_File):
     people: Path | None = None
 
 
+class PossibleFacesGuard(_Guard):
+    """scikit-image's cascade (the extra ``faces``), without weights of your own."""
+
+    kind: Literal["possible-faces"]
+
+
 class NudityGuard(_Guard):
     """NudeNet (AGPL-3.0 weights). Without ``path``, the file of the installed extra."""
 
@@ -136,6 +142,7 @@ Guard = Annotated[
     | RaterGuard
     | ModerationsGuard
     | FacesGuard
+    | PossibleFacesGuard
     | NudityGuard
     | SymbolsGuard,
     Field(discriminator="kind"),
@@ -207,6 +214,10 @@ def _eye(guard: Guard, home: Path) -> Eye:
             return _endpoint(guard)
         case FacesGuard():
             return _faces(guard, home)
+        case PossibleFacesGuard():
+            from guard.images.adapters.possible_faces import PossibleFaces
+
+            return PossibleFaces()
         case NudityGuard():
             from guard.images.adapters.nudity import Nudity
 

@@ -52,6 +52,16 @@ def test_a_changed_copy_is_found(change) -> None:  # type: ignore[no-untyped-def
     assert told <= MATCH_DISTANCE
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.7, 1.6, 3.0])
+@pytest.mark.parametrize("shape", [(150, 150), (200, 150), (256, 320), (100, 410)])
+def test_a_copy_of_any_size_is_found(scale: float, shape: tuple[int, int]) -> None:
+    """Sides whose halves PDQ averages otherwise than the whole."""
+    for seed in range(4):
+        original = textured_picture("of some size", *shape, seed)
+        copy = cv2.resize(original, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        assert KnownContent([listed(original)]).find(Subject(copy)).match is not None, seed
+
+
 def test_unrelated_pictures_are_not_found() -> None:
     lists = [listed(*(textured_picture("other", 200, 200, seed) for seed in range(40)))]
     for seed in range(100, 130):

@@ -23,8 +23,8 @@ from guard.images.lettering import LetterPresence
 from guard.images.scale import scaled
 from provenance.picture import Pixels
 
-SURE_ODDS: Final = 1.9  # log odds of the network from which a picture is read
-FAINT_ODDS: Final = 0.0  # log odds below which it is not even glanced at
+SURE_ODDS: Final = 2.3  # log odds of the network from which a picture is read
+FAINT_ODDS: Final = 0.7  # log odds below which it is not even glanced at
 GLANCE_MAX_SIDE: Final = 640  # pixels; below 512, small letters are lost
 GLANCE_CONFIDENCE: Final = 0.5  # of a line, from the recogniser
 GLANCE_BOX: Final = 0.4  # of a box, from the detector: a glance may be wrong, and reading is not

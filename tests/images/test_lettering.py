@@ -48,6 +48,22 @@ def test_what_is_sure_is_read_and_what_is_faint_is_not_glanced_at(
         assert len(glances) == glanced
 
 
+def test_small_letters_are_looked_at_closely_and_only_where_something_was_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[tuple[int, ...]] = []
+
+    def odds(_self: LetterPresence, view: np.ndarray) -> float:
+        looks.append(view.shape[:2])
+        return {300: first, 100: -2.0, 600: 3.0}[view.shape[0]]
+
+    monkeypatch.setattr(LetterPresence, "_odds", odds)
+    for first, told in ((presence.SOMETHING, 3.0 - presence.CLOSE_DOUBT), (-1.0, -1.0), (4.0, 4.0)):
+        looks.clear()
+        assert LetterPresence().odds(plain(300, 300)) == told
+        assert ((600, 600) in looks) is (first >= presence.SOMETHING)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2000), (1500, 40), (200, 333)])
 def test_pictures_of_any_shape_are_looked_at(shape: tuple[int, int]) -> None:
     assert np.isfinite(SEEN.odds(np.full((*shape, 3), 120, np.uint8)))

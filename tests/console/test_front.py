@@ -86,6 +86,44 @@ def test_prompts_that_score_otherwise_are_said(
     assert "violence" in sign.said
 
 
+def test_pictures_that_score_otherwise_are_said(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "RECENT", 60)
+    ledger = console.home.ledger
+    body = dict(ledger.find([f"{console.ask(FIGHT)}:refusal:request"])[0].body)
+    stage = body.pop("prompt_stage")
+
+    def pictures(first: int, shift: float) -> list[dict[str, object]]:
+        return [
+            body
+            | {"decision_id": f"dec_{n:016x}"}
+            | {"image": stage | {"scores": {"violence": (n % 10) / 20 + shift}}}
+            for n in range(first, first + 60)
+        ]
+
+    ledger.append_batch("drawn-before", "refusal", pictures(1000, 0.0))
+    ledger.append_batch("drawn-since", "refusal", pictures(1060, 0.4))
+    sign = front.of_drift(front.recent(ledger, lambda _: True))
+    assert (sign.state, sign.figure) == ("against", "much")
+    assert sign.said == "Scores are other than before: violence in pictures."
+
+
+def test_each_version_of_an_assessor_has_its_refusals_and_appeals(console: Console) -> None:
+    refused = console.ask(FIGHT)
+    ledger = console.home.ledger
+    body = dict(ledger.find([f"{refused}:refusal:request"])[0].body)
+    stage = body["prompt_stage"]
+    later = stage | {"assessor": stage["assessor"] | {"version": "next"}, "action": "allow"}
+    ledger.append_batch("next", "refusal", [body | {"decision_id": "dec_1", "prompt_stage": later}])
+    entries = front.recent(ledger, lambda _: True)
+    signs = {sign.name.split("@")[1]: sign for sign in front.of_assessors(entries, {refused})}
+    assert signs["next"].figure == "0%"
+    assert "0 were appealed against" in signs["next"].said
+    assert signs[stage["assessor"]["version"]].figure == "100%"
+    assert "1 were appealed against" in signs[stage["assessor"]["version"]].said
+
+
 def test_shares_are_of_what_somebody_may_see(console: Console) -> None:
     console.ask(FIGHT)
     console.ask(FIGHT, tenant="acme")

@@ -58,6 +58,8 @@ def _signs(request: Request, who: SignedIn) -> list[views.Sign]:
         policy = request.app.state.pipeline.policy.ref
         signs.append(views.of_policy(policy, fault, drafts_of(request).all()))
         signs.append(views.of_drift(entries))
+        told = (*appeals.waiting(), *appeals.answered())
+        signs += views.of_assessors(entries, {appeal.decision_id for appeal in told})
         signs.append(views.of_ledger(home.ledger, now))
         signs += views.of_signers(signers(home, now))
     return signs

@@ -1,6 +1,6 @@
 """What needs attention: one sign for each thing that may, with what to do about it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, Literal
@@ -9,7 +9,7 @@ from guard.console.views.decisions import KINDS, Seen, row_of
 from guard.console.views.keys import SignerRow
 from guard.decisions import Result
 from guard.policy_draft import Draft
-from policies.decision import Frozen, PolicyRef
+from policies.decision import Action, Frozen, PolicyRef
 from provenance.errors import LedgerEntryNotFound
 from provenance.keys.ring import KeyState
 from provenance.ledger import Entry, Ledger
@@ -87,22 +87,46 @@ def of_decisions(entries: Sequence[Entry]) -> tuple[Sign, ...]:
 
 
 def of_drift(entries: Sequence[Entry]) -> Sign:
-    """Whether prompts score otherwise than those before them did."""
+    """Whether prompts or pictures score otherwise than those before them did."""
     from guard.evaluate.drift import State, drift_of  # scipy takes a second to load
 
-    newer, older = (_prompt_scores(part) for part in (entries[:RECENT], entries[RECENT:]))
+    newer, older = (_scores(part) for part in (entries[:RECENT], entries[RECENT:]))
     found = drift_of(older, newer)
     known = [name for name, one in found.items() if one.state is not State.TOO_FEW]
     moved = [name for name in known if found[name].state is not State.STEADY]
     much = any(found[name].state is State.MUCH for name in moved)
     names = ", ".join(name.replace("_", " ") for name in moved)
     figure = State.MUCH if much else State.SOME if moved else State.STEADY
-    said = f"Prompts score otherwise than before: {names}." if moved else "Prompts score as before."
+    said = f"Scores are other than before: {names}." if moved else "Scores are as before."
     return Sign(
         name="Drift",
         state=("against" if much else "unsure" if moved else "holds") if known else "missing",
         figure=figure.value if known else "unknown",
-        said=said if known else "There are too few prompts on record to compare.",
+        said=said if known else "There are too few scores on record to compare.",
+    )
+
+
+def of_assessors(entries: Sequence[Entry], appealed: Collection[str]) -> tuple[Sign, ...]:
+    """Of each version of an assessor, how much of what it judged last was refused or held, and how
+    much of that was appealed against. ``appealed``: the ids of decisions."""
+    judged: dict[str, dict[str, bool]] = {}
+    for entry in entries[:RECENT]:
+        for account in entry.body.values():
+            if isinstance(account, dict) and account.keys() >= {"assessor", "action"}:
+                named = f"{account['assessor']['name']}@{account['assessor']['version']}"
+                strict = Action(account["action"]) >= Action.REVIEW
+                decision = entry.body["decision_id"]
+                mine = judged.setdefault(named, {})
+                mine[decision] = mine.get(decision, False) or strict
+    return tuple(
+        Sign(
+            name=named,
+            state="holds",
+            figure=_share(sum(mine.values()), len(mine)),
+            said=f"{sum(mine.values())} of {len(mine)} that it judged were refused or held for it; "
+            f"{len(mine.keys() & set(appealed))} were appealed against.",
+        )
+        for named, mine in judged.items()
     )
 
 
@@ -176,17 +200,22 @@ def span(age: timedelta) -> str:
     return "a moment"
 
 
-def _prompt_scores(entries: Sequence[Entry]) -> dict[str, list[float]]:
-    """Category -> scores of the prompts of ``entries``, each decision's once."""
+def _scores(entries: Sequence[Entry]) -> dict[str, list[float]]:
+    """Scores by what was judged and the category: of prompts, each decision's once, and of
+    pictures that were drawn."""
     prompts = {}
+    found: dict[str, list[float]] = {}
     for entry in entries:
         stage = entry.body.get("prompt_stage")
         if isinstance(stage, dict):
             prompts[entry.body["decision_id"]] = stage["scores"]
-    found: dict[str, list[float]] = {}
+        drawn = entry.body.get("image")
+        if isinstance(drawn, dict) and "scores" in drawn:
+            for name, score in drawn["scores"].items():
+                found.setdefault(f"{name} in pictures", []).append(score)
     for scores in prompts.values():
         for name, score in scores.items():
-            found.setdefault(name, []).append(score)
+            found.setdefault(f"{name} in prompts", []).append(score)
     return found
 
 

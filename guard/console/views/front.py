@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from guard.console.views.decisions import KINDS, Seen, row_of
 from guard.console.views.keys import SignerRow
@@ -111,11 +111,12 @@ def of_assessors(entries: Sequence[Entry], appealed: Collection[str]) -> tuple[S
     much of that was appealed against. ``appealed``: the ids of decisions."""
     judged: dict[str, dict[str, bool]] = {}
     for entry in entries[:RECENT]:
-        for account in entry.body.values():
-            if isinstance(account, dict) and account.keys() >= {"assessor", "action"}:
+        decision = str(entry.body["decision_id"])
+        accounts: list[Any] = [each for each in entry.body.values() if isinstance(each, dict)]
+        for account in accounts:
+            if account.keys() >= {"assessor", "action"}:
                 named = f"{account['assessor']['name']}@{account['assessor']['version']}"
                 strict = Action(account["action"]) >= Action.REVIEW
-                decision = entry.body["decision_id"]
                 mine = judged.setdefault(named, {})
                 mine[decision] = mine.get(decision, False) or strict
     return tuple(

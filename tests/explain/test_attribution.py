@@ -83,7 +83,7 @@ def test_shapley_and_lime_agree_with_ablation(assessor: PromptAssessor) -> None:
         n = len(asker.pieces)
         exact = ablation(asker.value, n)[:, 0]
         found = {
-            "shapley": shapley(asker.value, n, rounds=12)[:, 0],
+            "shapley": shapley(asker.value, n, rounds=24)[:, 0],
             "lime": lime(asker.value, n, samples=12 * n)[:, 0],
         }
         for name, weights in found.items():

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import re
 from itertools import chain
 from pathlib import Path
 
@@ -18,15 +19,14 @@ from guard.evaluate.metrics import calibration_error
 from guard.prompts.features import features
 from guard.prompts.model import Calibration, Evidence, fused, probabilities
 from guard.prompts.rules import minors
-from guard.prompts.training.corpus import FOLDS, Prompt, clusters, folds_of, read
+from guard.prompts.training.corpus import FOLDS, Prompt, clusters, folds_of, own, read
 from guard.prompts.training.draws import HEADS, balance, draw, targets
 from guard.prompts.training.evaluation import FALSE_POSITIVES, Mixture, Views, calibrate
 from guard.prompts.training.fit import calibration, fusion
-from guard.prompts.training.harmless import sentences
 from guard.prompts.training.judged import fingerprint
 from guard.prompts.training.matrix import read_all, vocabulary_of
+from guard.prompts.training.phrases import contrasts, everyday
 from guard.prompts.training.tuning import Probe, Tuned, interpolated
-from guard.prompts.training.twins import harmful, harmless
 from policies.categories import CORE_CATEGORIES
 
 NOTHING: frozenset[str] = frozenset()
@@ -120,10 +120,29 @@ def test_other_harm_is_a_weak_negative_and_a_safe_prompt_a_full_one() -> None:
 
 
 def test_our_own_sentences_name_no_minors_and_are_on_one_side_only() -> None:
-    bad = [text for text, _ in harmful()]
-    assert not [text for text in bad if minors(text).age]
-    assert not set(bad) & {*harmless(), *sentences()}
-    assert {category for _, category in harmful()} <= set(CORE_CATEGORIES)
+    sentences = own()
+    bad = [prompt for prompt in sentences if prompt.unsafe]
+    assert not [prompt.text for prompt in bad if minors(prompt.text).age]
+    assert len({prompt.text for prompt in sentences}) == len(sentences)
+    assert all(prompt.categories and prompt.categories <= set(CORE_CATEGORIES) for prompt in bad)
+
+
+def test_a_contrast_begins_alike_and_no_word_alone_tells_its_sides_apart() -> None:
+    pairs = list(contrasts())
+    assert pairs == list(contrasts())
+    assert not [pair for pair in pairs if set("{|}") & {*pair.harmful, *pair.harmless}]
+    for dangerous in ("kill", "shoot", "stab", "bomb", "hack", "steal", "poison", "burn", "naked"):
+        sides = [
+            [text for text in side if dangerous in re.findall(r"[a-z]+", text)]
+            for side in ([pair.harmful for pair in pairs], [pair.harmless for pair in pairs])
+        ]
+        assert all(sides), dangerous
+
+
+def test_plain_scenes_are_many_and_name_no_minor() -> None:
+    scenes = list(everyday())
+    assert len(set(scenes)) == len(scenes) > 1_000
+    assert not [text for text in scenes if minors(text).age]
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 1.0])
@@ -186,7 +205,7 @@ def test_a_calibration_keeps_the_order_and_halves_an_error(seed: int) -> None:
     ascending = np.argsort(odds)
     assert (np.diff(calibrated[ascending]) >= 0).all()
     before = calibration_error(1 / (1 + np.exp(-odds)), unsafe.astype(float), even)
-    after = calibration_error(1 / (1 + np.exp(-calibrated)), unsafe.astype(float), even)
+    after = calibration_error(probabilities(calibrated), unsafe.astype(float), even)
     assert after < before / 2
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from guard.errors import InvalidRequest
 from guard.prompts.training.harmless import sentences
+from guard.prompts.training.phrases import contrasts, everyday
 from guard.prompts.training.twins import harmful, harmless
 from policies.categories import CORE_CATEGORIES
 
@@ -91,8 +92,12 @@ def _rows(path: Path) -> Iterator[Prompt]:
 
 def own() -> list[Prompt]:
     """Our own sentences, harmless and harmful."""
-    safe = [Prompt(text, OWN, False, frozenset(), True) for text in (*sentences(), *harmless())]
-    return safe + [Prompt(text, OWN, True, frozenset({what}), True) for text, what in harmful()]
+    pairs = list(contrasts())
+    safe = (*sentences(), *harmless(), *everyday(), *(pair.harmless for pair in pairs))
+    unsafe = (*harmful(), *((pair.harmful, pair.category) for pair in pairs))
+    return [Prompt(text, OWN, False, frozenset(), True) for text in safe] + [
+        Prompt(text, OWN, True, frozenset({category}), True) for text, category in unsafe
+    ]
 
 
 def folds_of(prompts: Sequence[Prompt]) -> NDArray[np.str_]:

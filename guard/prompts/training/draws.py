@@ -23,7 +23,8 @@ _OTHER_HARM = 0.3  # weight of other harm as a negative of a head: a prompt has 
 _EMPHASIS = {
     ("user_pickapic", False): 2.0,
     ("user_imagereward", False): 2.0,
-    ("own", False): 1.5,
+    ("own", False): 3.2,  # a fifth of the harmless prompts, and of the harmful ones
+    ("own", True): 3.2,
     ("copro_train", True): 1.6,
     ("copro_test", True): 1.6,
     ("overt_unsafe", True): 1.6,

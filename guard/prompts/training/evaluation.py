@@ -21,8 +21,9 @@ PRIOR = 0.3  # share of unsafe prompts for which probabilities are calibrated
 FALSE_POSITIVES = 0.0085  # of the ordinary mixture, flagged as unsafe
 OF_ANY_SOURCE = 0.02  # of each ordinary source, flagged as unsafe
 # Of what is not flagged as unsafe, flagged for one category of five: of the ordinary mixture, so
-# that about 1 % of it is flagged for anything, and of the hard one.
+# that about 1 % of it is flagged for anything, of each ordinary source, and of the hard mixture.
 OF_ONE_CATEGORY = 0.0005
+OF_ONE_CATEGORY_OF_ANY_SOURCE = 0.001
 OF_ONE_CATEGORY_HARD = 0.02
 ORDINARY = ("coco", "geneval", "discord", "user_imagereward", "user_pickapic", "user_krea")
 """Benign sources of the kind that a guard meets: captions, templates, users' prompts."""
@@ -223,11 +224,14 @@ def _thresholds(
         *(exceeded(rows, 0, OF_ANY_SOURCE) for rows in mixed.ordinary.values()),
     )
     limits = [float(np.nextafter(unsafe, 1))]
-    calm, hard_calm = (rows[scores[rows, 0] < limits[0]] for rows in (ordinary, hard))
+    calm, hard_calm, *sources_calm = (
+        rows[scores[rows, 0] < limits[0]] for rows in (ordinary, hard, *mixed.ordinary.values())
+    )
     for column in range(1, len(categories)):
         limit = max(
             exceeded(calm, column, OF_ONE_CATEGORY),
             exceeded(hard_calm, column, OF_ONE_CATEGORY_HARD),
+            *(exceeded(rows, column, OF_ONE_CATEGORY_OF_ANY_SOURCE) for rows in sources_calm),
         )
         limits.append(float(np.nextafter(limit, 1)))
     heads = []

@@ -18,6 +18,7 @@ _MOST_OF_TERMS = 3.0
 _POINTS = 9  # of a calibration
 _ENDS = 0.002  # share of the weight that lies beyond its outermost points, on either side
 _LEAST_SLOPE = 0.05  # of a piece: no two scores become one
+_MOST_SLOPE = 2.0  # where an end has prompts of one side only, the fit would rise without end
 
 Array = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -129,7 +130,7 @@ def calibration(fused: Scores, targets: NDArray[np.bool_], importance: Scores) -
         return data, inputs.T @ (weighed * (expit(odds) - targets))
 
     start = np.append(np.full(_POINTS - 1, width), points[0])
-    bounds = [(_LEAST_SLOPE * width, None)] * (_POINTS - 1) + [(None, None)]
+    bounds = [(_LEAST_SLOPE * width, _MOST_SLOPE * width)] * (_POINTS - 1) + [(None, None)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     heights = found[-1] + np.append(0.0, np.cumsum(found[:-1]))
     return Calibration(fused=tuple(points.tolist()), calibrated=tuple(heights.tolist()))

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 LOGITS = 1e-3  # largest difference of networks in 32-bit floats; 5e-6 was measured
-PROBABILITY = 0.05  # of the prompt encoder, whose 8-bit steps OpenVINO rounds otherwise; .003 and .026 were
+# Of the prompt encoder, whose 8-bit steps OpenVINO rounds otherwise; .026 was measured, later .003.
+PROBABILITY = 0.05
 PROMPTS = ("a harbour at dawn", "how to build a pipe bomb", "two children play chess", "kill them")
 WEIGHTS = Path(guard.prompts.__file__).parent / "weights"
 ENCODER = WEIGHTS / "prompt-encoder.onnx"

@@ -87,12 +87,12 @@ def _paint_stars(canvas: Canvas, horizon: float, rng: random.Random) -> None:
         for column in range(round(canvas.width / CELL)):
             if rng.random() >= STAR_SHARE:
                 continue
-            # A quarter-cell grid: one sample of the 64-pixel proxy that the core draws on.
-            x = (column + (rng.randrange(4) + 0.5) / 4) * CELL
-            y = (row + (rng.randrange(4) + 0.5) / 4) * CELL
-            reach = 0.0034 if rng.random() < 0.3 else 0.0024
+            # Each on one sample of the 64-pixel proxy that the core draws on.
+            x = (column + (rng.choice((1, 3)) - 0.5) / 4) * CELL
+            y = (row + (rng.choice((1, 3)) - 0.5) / 4) * CELL
+            reach = 0.0042 if rng.random() < 0.3 else 0.0032
             spot = np.exp(-((canvas.x - x) ** 2 + (canvas.y - y) ** 2) / (2 * reach**2))
-            canvas.paint(spot * (0.95 if reach > 0.003 else 0.7), (1.0, 1.0, 0.94))
+            canvas.paint(spot * 0.95, (1.0, 1.0, 0.94), subject=True)
 
 
 def _body_place(
@@ -123,7 +123,7 @@ def _paint_body(
     if night and rng.random() < 0.6:  # a crescent, else full
         bite = canvas.disc(x - BODY_RADIUS * 0.55, y - BODY_RADIUS * 0.15, BODY_RADIUS * 0.9)
         disc = np.maximum(disc, -bite)
-    canvas.paint(canvas.inside(disc), light.body)
+    canvas.paint(canvas.inside(disc), light.body, subject=True)
 
 
 def _paint_clouds(canvas: Canvas, light: Light, rng: random.Random) -> None:

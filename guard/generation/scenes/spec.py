@@ -59,7 +59,7 @@ HELD_OUT: Final[frozenset[tuple[str, Colour]]] = frozenset(
     }
 )
 
-LANDSCAPE_SHARE: Final = 0.7  # of all scenes; the rest are still lifes
+LANDSCAPE_SHARE: Final = 0.8  # of all scenes; the rest are still lifes
 _SEED_LIMIT: Final = 2**31
 
 
@@ -129,7 +129,7 @@ def draw_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
 def draw_landscape(rng: random.Random) -> Landscape:
     """Draw a landscape; what goes unsaid (day, clear weather, no style) is the most common."""
     ground = rng.choice(GROUNDS)
-    count = rng.choices((0, 1, 2), weights=(10, 68, 22))[0]
+    count = rng.choices((0, 1, 2), weights=(6, 62, 32))[0]
     # Two things stand left and right: neighbouring places would let them overlap.
     places: list[Place] = ["left", "right"] if count == 2 else [rng.choice(PLACES)][:count]
     things = [_draw_thing(rng, ground, place) for place in places]
@@ -154,10 +154,10 @@ def draw_landscape(rng: random.Random) -> Landscape:
 
 
 _KINDS_ON: Final[dict[Ground, tuple[ThingKind, ...]]] = {
-    "sea": ("boat", "boat", "boat", "whale", "whale", "balloon", "lighthouse"),
-    "meadow": ("house", "house", "tree", "pine", "balloon", "lighthouse", "horse", "sheep"),
-    "desert": ("house", "house", "tree", "pine", "balloon", "lighthouse", "horse", "horse"),
-    "snow": ("house", "house", "tree", "pine", "balloon", "lighthouse", "horse", "sheep"),
+    "sea": ("boat", "boat", "boat", "whale", "whale", "whale", "balloon", "lighthouse"),
+    "meadow": ("house", "tree", "pine", "balloon", "lighthouse", "horse", "sheep"),
+    "desert": ("house", "tree", "pine", "balloon", "lighthouse", "horse", "horse"),
+    "snow": ("house", "tree", "pine", "balloon", "lighthouse", "horse", "sheep"),
 }
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.errors import OutputFailed, PictureInvalid, PictureTooLarge
+from provenance.png import write_png
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,11 +55,6 @@ microseconds for each, so a file of nothing else would hold it up for a minute."
 
 MAX_PAGES: Final = 1000
 """Of a TIFF. Pillow takes ever longer for each: two seconds for 20,000."""
-
-_PNG_SAMPLE: Final = 16  # every so many rows are looked at
-_PNG_REPEATS: Final = 0.6
-"""Share of bytes that equal their neighbour's, from which runs are worth looking for: photographs
-have .2 to .3, pictures of the embedded core .5, pages of text .7 and more, all with a mark."""
 
 READABLE: Final = "PNG, JPEG, WebP, AVIF, TIFF and GIF"
 
@@ -202,7 +198,8 @@ def encode(
 ) -> bytes:
     """A picture file of ``pixels`` (H, W, 3) uint8 RGB.
 
-    ``quality`` 1..100 is for JPEG and WebP; PNG is lossless. The same pixels give the same bytes.
+    ``quality`` 1..100 is for JPEG and WebP; PNG is lossless. The same pixels give the same bytes on
+    the same kind of processor.
     PictureInvalid for an unknown format, arrays of another shape, or alpha in JPEG.
     """
     import cv2
@@ -215,40 +212,25 @@ def encode(
         raise PictureInvalid(f"Unknown format {format!r}. Choose one of {', '.join(MEDIA_TYPES)}.")
     if not 1 <= quality <= 100:
         raise PictureInvalid(f"Quality is {quality}; choose 1 to 100.")
-    bgr = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     if alpha is not None:
         if format == "jpeg":
             raise PictureInvalid("JPEG cannot keep transparency. Choose png or webp.")
         if alpha.dtype != np.uint8 or alpha.shape != pixels.shape[:2]:
             raise PictureInvalid(f"Alpha must be {pixels.shape[:2]} uint8, it is {alpha.shape}.")
+    if format == "png":
+        return write_png(pixels if alpha is None else np.dstack([pixels, alpha]))
+    bgr = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    if alpha is not None:
         bgr = np.dstack([bgr, alpha])
-    options = {
-        "png": _png_options(pixels),
-        "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality],
-        "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
-    }[format]
+    setting = cv2.IMWRITE_JPEG_QUALITY if format == "jpeg" else cv2.IMWRITE_WEBP_QUALITY
     try:
-        done, data = cv2.imencode(f".{format}", bgr, options)
+        done, data = cv2.imencode(f".{format}", bgr, [setting, quality])
     except cv2.error as error:
         raise PictureInvalid(f"{format} cannot hold this picture ({error}). Try png.") from error
     if not done:
         height, width = pixels.shape[:2]
         raise PictureInvalid(f"{format} cannot hold a picture of {width}x{height}. Try png.")
     return bytes(data)
-
-
-def _png_options(pixels: Pixels) -> list[int]:
-    """What OpenCV's writer is told. Its default, runs of equal bytes, suits drawings and pages; the
-    bytes of a photograph hardly ever repeat, and coding each alone takes less time and less room.
-    """
-    import cv2
-
-    rows = pixels[::_PNG_SAMPLE]
-    repeated = np.count_nonzero(rows[:, 1:] == rows[:, :-1])
-    if repeated >= _PNG_REPEATS * rows[:, 1:].size:
-        return []
-    filtered = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]
-    return [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY, *filtered]
 
 
 def read_file(path: Path | str, max_bytes: int = MAX_BYTES) -> bytes:

@@ -9,7 +9,7 @@ demo: .venv/.runtime
 	$(BIN)/python -m guard.demo --out $(DEMO_OUT)
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not apart"
 
 # What takes minutes: processes killed two hundred times, and the like.
 test-slow: .venv/.dev

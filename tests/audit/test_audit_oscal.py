@@ -168,7 +168,7 @@ def test_each_status_is_told_in_the_two_words_that_oscal_has(every_status: Audit
     assert len(result["observations"]) == len(every_status.checklist)
 
 
-@pytest.mark.slow
+@pytest.mark.apart
 def test_compliance_trestle_reads_both(every_status: AuditReport) -> None:
     if not TRESTLE.exists():
         pytest.skip("needs compliance-trestle in an environment of its own: run make test-oscal")

@@ -22,10 +22,13 @@ from guard.images.symbols import detector, load_symbols
 from guard.images.symbols.drawing import drawn_into
 from tests.support.core import textured_picture
 
-pytestmark = pytest.mark.skipif(
-    OPENVINO not in onnxruntime.get_available_providers(),
-    reason="needs ONNX Runtime's build for OpenVINO in a folder of its own: run make test-openvino",
-)
+pytestmark = [
+    pytest.mark.apart,
+    pytest.mark.skipif(
+        OPENVINO not in onnxruntime.get_available_providers(),
+        reason="needs ONNX Runtime's build for OpenVINO: run make test-openvino",
+    ),
+]
 
 LOGITS = 1e-3  # largest difference of networks in 32-bit floats; 5e-6 was measured
 # Of the prompt encoder, whose 8-bit steps OpenVINO rounds otherwise; .026 was measured, later .003.

@@ -76,6 +76,12 @@ class Metrics:
             ["stage", "action"],
             registry=registry,
         )
+        self.assessor_decisions = Counter(
+            "wardmark_assessor_decisions",
+            "The same by the name and version of the assessor whose scores were decided on",
+            ["assessor", "stage", "action"],
+            registry=registry,
+        )
         self.rules = Counter(
             "wardmark_rules_fired",
             "Rules that fired, with the action of each",
@@ -98,6 +104,13 @@ class Metrics:
             registry=registry,
             multiprocess_mode="max",
         )
+        self.gap = Gauge(
+            "wardmark_drift_ks",
+            "Kolmogorov-Smirnov distance of the same scores from the same, 0 to 1",
+            ["stage", "category"],
+            registry=registry,
+            multiprocess_mode="max",
+        )
         self._of_now = CollectorRegistry()
         self._rules: set[str] = set()
         self._recent: Recent | None = None
@@ -115,6 +128,8 @@ class Metrics:
         for category in assessment.not_assessed:
             self.not_assessed.labels(stage, category).inc()
         self.decisions.labels(stage, decision.action.value).inc()
+        named = str(assessment.assessor)
+        self.assessor_decisions.labels(named, stage, decision.action.value).inc()
         for reason in decision.reasons:
             self.rules.labels(self._rule(reason.rule), reason.action.value).inc()
 
@@ -129,8 +144,9 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything, of all processes where they share a folder. Asks the ledger."""
         for category, found in (self._recent.drift() if self._recent else {}).items():
-            if found.psi is not None:
+            if found.psi is not None and found.ks is not None:
                 self.drift.labels("image", category).set(found.psi)
+                self.gap.labels("image", category).set(found.ks)
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()

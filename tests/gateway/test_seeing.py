@@ -265,15 +265,20 @@ def test_scores_that_move_from_what_a_guard_was_calibrated_on_are_told(home: Hom
             scores = {"violence": score + moved}
             seen = Assessment(assessor=FIGHT.ref, subject="image", scores=scores)
             metrics.decided(seen, allowed)
-        (line,) = [
-            line
-            for line in metrics.exposition().decode().splitlines()
-            if line.startswith('wardmark_drift{category="violence",stage="image"}')
-        ]
-        told.append(float(line.split()[1]))
-    steady, much = told
+        lines = metrics.exposition().decode().splitlines()
+        told.append([figure(lines, name) for name in ("wardmark_drift", "wardmark_drift_ks")])
+    (steady, near), (much, far) = told
     assert steady < 0.1
     assert much > 0.25
+    assert near < far <= 1
+    decided = f'{{action="allow",assessor="{FIGHT.ref}",stage="image"}} {2 * len(window):.1f}'
+    assert f"wardmark_assessor_decisions_total{decided}" in lines
+
+
+def figure(lines: list[str], name: str) -> float:
+    start = f'{name}{{category="violence",stage="image"}}'
+    (line,) = [line for line in lines if line.startswith(start)]
+    return float(line.split()[1])
 
 
 def test_metrics_are_for_those_who_run_it(home: Home, app: FastAPI) -> None:

@@ -78,7 +78,7 @@ class Metrics:
         )
         self.assessor_decisions = Counter(
             "wardmark_assessor_decisions",
-            "The same by the name and version of the assessor whose scores were decided on",
+            "Decisions by the name and version of the assessor whose scores they rest on",
             ["assessor", "stage", "action"],
             registry=registry,
         )
@@ -106,7 +106,7 @@ class Metrics:
         )
         self.gap = Gauge(
             "wardmark_drift_ks",
-            "Kolmogorov-Smirnov distance of the same scores from the same, 0 to 1",
+            "Kolmogorov-Smirnov distance of the two sets of scores that wardmark_drift compares",
             ["stage", "category"],
             registry=registry,
             multiprocess_mode="max",

@@ -43,7 +43,7 @@ def test_no_face_is_said_too_and_nothing_is_covered(detector: tuple[Path, str]) 
 
 
 def test_a_possible_face_is_boxed_without_weights_and_covers_nothing(tmp_path: Path) -> None:
-    data = pytest.importorskip("skimage.data")
+    data = pytest.importorskip("skimage.data", reason="needs pip install 'wardmark[faces]'")
     (guard,) = image_guards_of([{"kind": "possible-faces", "name": "maybe"}], tmp_path)
     assert guard.covers == frozenset()
     portrait = np.ascontiguousarray(data.astronaut())

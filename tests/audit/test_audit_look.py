@@ -99,7 +99,7 @@ def test_the_reader_of_the_guard_finds_an_address_in_a_picture() -> None:
 
 
 def test_a_face_is_counted_and_a_wall_is_none() -> None:
-    skimage = pytest.importorskip("skimage.data")
+    skimage = pytest.importorskip("skimage.data", reason="needs pip install 'wardmark[faces]'")
     look = CloserLook.of(read_text=False, count_faces=True)
     assert look is not None
     assert inspect(png(skimage.astronaut()), look).faces == 1

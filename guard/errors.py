@@ -207,6 +207,11 @@ class GenerationCancelled(WardmarkError):
     http_status = 499
     code = "cancelled"
 
+    def __init__(
+        self, message: str = "The generation was stopped as asked; nothing was kept."
+    ) -> None:
+        super().__init__(message)
+
 
 class IssuerUnavailable(Unavailable):
     """The keys of an issuer of tokens cannot be had, so nobody can tell whether one is good."""

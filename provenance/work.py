@@ -16,6 +16,7 @@ class WorkSettings(Frozen):
     together, before more are told to come back. ``keep``: how long the answer to a
     job or to an idempotency key can be had. ``grace``: how long a stop waits for what runs.
     ``load_core``: the core's weights are loaded when a process starts, not with its first picture.
+    ``core_process``: a core that draws on this machine does it in a process of its own.
     """
 
     running: int = Field(default=16, gt=0, le=256)
@@ -27,3 +28,4 @@ class WorkSettings(Frozen):
     keep: float = Field(default=86_400.0, gt=0)
     grace: float = Field(default=10.0, ge=0)
     load_core: bool = True
+    core_process: bool = True

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -134,14 +135,21 @@ def _app(served: Served, home: Home) -> "FastAPI":
     from guard.gateway import create_app, logs
     from guard.gateway.policy_change import follow
     from guard.generation.batching import BatchingCore
+    from guard.generation.declared import load_named_core
+    from guard.generation.diffusers_core import DiffusersCore
+    from guard.generation.process_core import ProcessCore
     from guard.policy_watch import PolicyWatch
     from provenance.fetch import Fetcher
 
     logs.install()
     pipeline = build_pipeline(home, core=served.core, policy=served.policy)
-    wait = home.settings.work.batch_wait
-    if wait and pipeline.core.info.batches:
-        pipeline = replace(pipeline, core=BatchingCore(pipeline.core, wait))
+    work, core = home.settings.work, pipeline.core
+    if work.core_process and isinstance(core, DiffusersCore):
+        load = partial(load_named_core, served.core, home.settings.cores, home.path)
+        core = ProcessCore(core.info, load)
+    if work.batch_wait and core.info.batches:
+        core = BatchingCore(core, work.batch_wait)
+    pipeline = replace(pipeline, core=core)
     fetcher = Fetcher() if served.fetch_urls else None
     app = create_app(home, pipeline, fetcher=fetcher, exposed=served.exposed)
     watch = PolicyWatch(pipeline, served.policy or home.settings.policy, home.settings.candidate)

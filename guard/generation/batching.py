@@ -12,11 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from guard.errors import GenerationCancelled
-from guard.generation.core import Core, CoreInfo, GenerationRequest, Progress
+from guard.generation.core import LOOK_SECONDS, Core, CoreInfo, GenerationRequest, Progress
 from guard.generation.word_maps import WordMap
 from provenance.picture import Pixels
-
-LOOK_SECONDS = 0.05  # between looks whether a request that waits was cancelled
 
 
 @dataclass(eq=False)
@@ -55,6 +53,10 @@ class BatchingCore(Core):
         """Of the core itself."""
         self._core.load()
 
+    def close(self) -> None:
+        """Of the core itself."""
+        self._core.close()
+
     def generate_batch(
         self,
         requests: Sequence[GenerationRequest],
@@ -75,7 +77,7 @@ class BatchingCore(Core):
                 self._thread.start()
         while not ticket.done.wait(LOOK_SECONDS):
             if ticket.cancelled():
-                raise _stopped()
+                raise GenerationCancelled
         if ticket.error is not None:
             raise ticket.error
         return [ticket.drawn]
@@ -128,7 +130,7 @@ class BatchingCore(Core):
 
     def _draw(self, batch: list[_Ticket]) -> None:
         wanted = [ticket for ticket in batch if not ticket.cancelled()]
-        self._end([ticket for ticket in batch if ticket not in wanted], _stopped())
+        self._end([ticket for ticket in batch if ticket not in wanted], GenerationCancelled())
         if not wanted:
             return
 
@@ -161,7 +163,3 @@ class BatchingCore(Core):
 
 def _never() -> bool:
     return False
-
-
-def _stopped() -> GenerationCancelled:
-    return GenerationCancelled("The generation was stopped as asked; nothing was kept.")

@@ -33,6 +33,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 EMBEDDED: Final = "scenes"
 SEED_LIMIT: Final = 2**63  # seeds are what torch's generators take
+LOOK_SECONDS: Final = 0.05  # between two looks at `cancelled` of a request that waits
 
 
 class Limits(Frozen):
@@ -233,6 +234,10 @@ class Core(Protocol):
     def load(self) -> None:
         """Have the weights in memory, so that the first request does not wait for them; nothing
         where they lie elsewhere. Raises CoreUnavailable."""
+        return
+
+    def close(self) -> None:
+        """Give back what outlives a request, when nothing more is asked; by default nothing is."""
         return
 
     def generate_batch(

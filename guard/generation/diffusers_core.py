@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from guard.errors import CoreFailed, CoreUnavailable, GenerationCancelled, InvalidRequest
 from guard.generation.checkpoint import Checkpoint, digest_of, digest_with, read_checkpoint
 from guard.generation.core import (
+    LOOK_SECONDS,
     Core,
     CoreInfo,
     Domain,
@@ -34,7 +35,6 @@ from provenance.picture import Pixels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_WAIT: Final = 0.05  # seconds between two looks at `cancelled` while another request is drawn
 
 
 class DiffusersCore(Core):
@@ -143,7 +143,7 @@ class DiffusersCore(Core):
     @contextmanager
     def _own_turn(self, cancelled: Callable[[], bool] | None) -> Iterator[None]:
         """One run at a time, over loaded weights."""
-        while not self._turn.acquire(timeout=_WAIT):
+        while not self._turn.acquire(timeout=LOOK_SECONDS):
             _stop_if(cancelled)
         try:
             _stop_if(cancelled)
@@ -328,7 +328,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _stop_if(cancelled: Callable[[], bool] | None) -> None:
     if cancelled is not None and cancelled():
-        raise GenerationCancelled("The generation was stopped as asked; nothing was kept.")
+        raise GenerationCancelled
 
 
 def arguments_for(pipeline: Any, singles: Sequence[GenerationRequest]) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def _stop_if(
 ) -> None:
     if cancelled is not None and cancelled():
         stop()
-        raise GenerationCancelled("The generation was stopped as asked; nothing was kept.")
+        raise GenerationCancelled
 
 
 def _unavailable(name: str, error: Exception) -> CoreUnavailable:

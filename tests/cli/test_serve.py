@@ -85,6 +85,25 @@ def test_several_processes_share_a_port_and_one_that_dies_is_replaced(home: Path
     assert all(not Path(f"/proc/{child}").exists() for child in (*first, *now))
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_the_core_draws_in_a_process_of_its_own_unless_settings_say_otherwise(
+    tmp_path: Path, apart: bool
+) -> None:
+    path = tmp_path / "home"
+    Home.create(path, provider="Test provider", version="0.0").ledger.close()
+    with (path / SETTINGS_FILE).open("a") as settings:
+        settings.write(f"[work]\ncore_process = {str(apart).lower()}\n")
+    with serving(path) as (process, _):
+        drawing = children(process.pid)
+        assert len(drawing) == int(apart)
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+    until = time.monotonic() + PATIENCE
+    while any(Path(f"/proc/{child}").exists() for child in drawing):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
 def test_a_policy_that_is_not_there_is_said_at_once(
     home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import httpx
 import pytest
@@ -10,13 +11,15 @@ from guard.errors import CoreFailed
 from guard.gateway import create_app
 from guard.generation import GenerationRequest
 from guard.generation.batching import BatchingCore
-from guard.generation.core import Progress
+from guard.generation.core import Core, Progress
+from guard.generation.process_core import ProcessCore
 from provenance.home import Home
 from provenance.picture import Pixels
 from tests.gateway.conftest import served
 from tests.gateway.test_jobs import wait_for
 from tests.support.core import InMemoryCore
 from tests.support.deployment import pipeline_of
+from tests.support.slow_core import draw
 
 STEPS = 4
 DIES_AT = 2
@@ -54,8 +57,8 @@ class Mortal(InMemoryCore):
 
 
 @contextmanager
-def gateway(home: Home, cause: Exception) -> Iterator[str]:
-    core = BatchingCore(Mortal(cause), 0.01)
+def gateway(home: Home, core: Core) -> Iterator[str]:
+    core = BatchingCore(core, 0.01)
     with served(create_app(home, pipeline_of(home, core=core))) as address:
         yield address
 
@@ -69,7 +72,7 @@ def ask(address: str, prompt: str, **headers: str) -> httpx.Response:
 def test_a_core_that_dies_halfway_delivers_nothing_and_the_next_is_drawn(
     home: Home, cause: Exception
 ) -> None:
-    with gateway(home, cause) as address:
+    with gateway(home, Mortal(cause)) as address:
         answer = ask(address, "a storm at sea")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "core_failed")
         assert "b64_json" not in answer.text
@@ -80,8 +83,20 @@ def test_a_core_that_dies_halfway_delivers_nothing_and_the_next_is_drawn(
     assert len(list(home.ledger.entries(kind="delivery"))) == 1
 
 
+def test_a_core_that_takes_its_whole_process_along_leaves_the_gateway_alive(home: Home) -> None:
+    apart = ProcessCore(InMemoryCore().info, partial(InMemoryCore, draw=draw))
+    with gateway(home, apart) as address:
+        answer = ask(address, "die")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "core_failed")
+        assert ask(address, "a calm sea").status_code == 200
+    (stopped,) = home.ledger.entries(kind="stopped")
+    assert (stopped.body["stopped_at"], stopped.body["code"]) == ("generate", "core_failed")
+    assert len(list(home.ledger.entries(kind="delivery"))) == 1
+    assert apart._child is None  # it ended with the gateway
+
+
 def test_a_job_whose_core_dies_halfway_is_failed_and_the_next_is_drawn(home: Home) -> None:
-    with gateway(home, RuntimeError("something private")) as address:
+    with gateway(home, Mortal(RuntimeError("something private"))) as address:
         failed = wait_for(address, ask(address, "a storm at sea", prefer="respond-async"), "failed")
         assert failed["error"]["code"] == "core_failed"
         assert failed["result"] is None
@@ -103,7 +118,7 @@ def test_a_job_whose_core_dies_halfway_is_failed_and_the_next_is_drawn(home: Hom
 def test_what_a_core_does_not_draw_is_said_with_its_limit(
     home: Home, asked: dict[str, object], words: str
 ) -> None:
-    with gateway(home, RuntimeError()) as address:
+    with gateway(home, Mortal(RuntimeError())) as address:
         url = f"{address}/v1/images/generations"
         answer = httpx.post(url, json={"prompt": "a calm sea", **asked}, timeout=60)
     assert answer.status_code == 400, answer.text

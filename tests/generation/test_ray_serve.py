@@ -17,7 +17,7 @@ from guard.generation.core import GenerationRequest
 from guard.generation.declared import load_named_core
 from guard.generation.ray_serve import Placement, RayServeCore, deployed
 from tests.support.core import InMemoryCore
-from tests.support.ray_cores import SlowCore, draw
+from tests.support.slow_core import SlowCore, draw
 
 pytestmark = pytest.mark.skipif(
     find_spec("ray") is None or find_spec("grpc_reflection") is None,

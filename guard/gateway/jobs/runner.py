@@ -137,4 +137,5 @@ async def working(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await runner.close()
         await asyncio.to_thread(state.loading.close, state.home.settings.work.grace)
+        await asyncio.to_thread(state.pipeline.core.close)
         await asyncio.to_thread(app.state.review.close)

@@ -108,7 +108,7 @@ class ComfyUICore(Core):
         while True:
             if cancelled is not None and cancelled():
                 self._stop(number)
-                raise GenerationCancelled("The generation was stopped as asked; nothing was kept.")
+                raise GenerationCancelled
             answer = self._service.get(f"/history/{number}")
             check_status(answer)
             entry = mapping(answer.json(), answer.host).get(number)

@@ -121,7 +121,7 @@ class Service:
             if cancelled is not None and cancelled():
                 task.cancel()
                 await asyncio.wait({task})
-                raise GenerationCancelled("The generation was stopped as asked; nothing was kept.")
+                raise GenerationCancelled
         return task.result()
 
     async def _asked(self, method: str, path: str, **sent: Any) -> Answer:

@@ -1,4 +1,4 @@
-"""Cores for replicas of Ray Serve, which import them by name."""
+"""A core for processes other than the test's, which import it by name."""
 
 import os
 import time

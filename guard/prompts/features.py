@@ -4,6 +4,7 @@ The feature hashing of Weinberger et al. (2009), without signs. Every feature re
 characters it came from, so that a weight can be laid back on the words that carry it.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ _MIX = np.uint32(2_654_435_761)  # Knuth's multiplicative hash
 _PAIR = np.uint32(0x5BD1E995)  # keeps a pair of words apart from a word of the same hash
 _MAX_WORD = 64  # letters of a word that count towards its hash
 _SPACE = 32
+_NO_WORD = re.compile(r"[\W_]")
 
 _POWERS = np.ones(_MAX_WORD + 1, dtype=np.uint32)
 _POWERS[1:] = np.cumprod(np.full(_MAX_WORD, _PRIME, dtype=np.uint32), dtype=np.uint32)
@@ -33,7 +35,7 @@ class Occurrences(NamedTuple):
 
 def _codes(text: str) -> NDArray[np.uint32]:
     """Code points with a space either side; all that is no letter or digit is a space."""
-    cleaned = "".join(c if c.isalnum() else " " for c in f" {text} ")
+    cleaned = _NO_WORD.sub(" ", f" {text} ")
     return np.frombuffer(cleaned.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 

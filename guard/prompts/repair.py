@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 
 from guard.prompts.reading import Edit, Reading
-from guard.prompts.respell import LEET_MARKS, respelt, unleeted, unstretched
+from guard.prompts.respell import LEET_MARKS, likeliest, respelt, unleeted, unstretched
 from guard.prompts.segment import LIKELY_WORDS, Cut, cut, is_inflected, known_share, word_score
 from guard.prompts.vocabulary import Vocabulary
 
@@ -159,16 +159,34 @@ def _respelt_tokens(reading: Reading, vocabulary: Vocabulary, *, in_leet: bool) 
     slips = known_share(text, vocabulary) > _MOSTLY_WORDS
     for match in (_LEET_TOKEN if in_leet else _TOKEN).finditer(text):
         token = match[0].rstrip(_EDGES).lstrip(_EDGES.replace("!", "") if in_leet else _EDGES)
-        if not (1 if in_leet else 3) <= len(token) <= _MAX_TOKEN or vocabulary.knows(token):
-            continue
         start = match.start() + match[0].index(token)
         places = range(start, start + len(token))
+        if len(token) <= _MAX_TOKEN and _is_stretched(reading, places):
+            single = likeliest(unstretched(token), vocabulary)
+            if single is not None:
+                if single != token:
+                    yield Edit(start, start + len(token), single)
+                continue
+        if not (1 if in_leet else 3) <= len(token) <= _MAX_TOKEN or vocabulary.knows(token):
+            continue
         brief = "".join(
             text[i] for i in places if i == start or reading.starts[i] != reading.starts[i - 1]
         )
         better = respelt(token, brief, vocabulary, in_leet=in_leet, slips=slips)
         if better is not None:
             yield Edit(start, start + len(token), better)
+
+
+def _is_stretched(reading: Reading, places: Sequence[int]) -> bool:
+    """Whether a letter was typed three times or more: folding leaves two of them.
+
+    No word has that, so "off" that was "offf" may as well be "of".
+    """
+    return reading.name == "plain" and any(
+        reading.text[i] == reading.text[i - 1]
+        and reading.ends[i] - reading.starts[i] > reading.ends[i - 1] - reading.starts[i - 1]
+        for i in places[1:]
+    )
 
 
 def _glued(reading: Reading, vocabulary: Vocabulary) -> list[Edit]:

@@ -88,7 +88,7 @@ def respelt(
         spellings = [_NOT_LETTERS.sub("", each) for each in unleeted(token)]
         meant = spellings if counted else chain.from_iterable(map(unstretched, spellings))
         shortest = _MIN_COUNTED if counted else 1 if in_leet else 3
-        better = _likeliest((w for w in meant if len(w) >= shortest), vocabulary)
+        better = likeliest((w for w in meant if len(w) >= shortest), vocabulary)
         likelihood = vocabulary.log_probability(better) if better else -math.inf
         if better and (bare or len(better) < 2 or likelihood > _FROM_DIGITS):
             return better
@@ -99,7 +99,7 @@ def respelt(
         return next(inflected, spellings[0] if nearer else None)
     meant = [*unstretched(bare), *unstretched(_NOT_LETTERS.sub("", brief))]
     others = [word for word in dict.fromkeys(meant) if word != token and len(word) > 1]
-    better = _likeliest(others, vocabulary)
+    better = likeliest(others, vocabulary)
     if better is not None:
         return better
     if len(bare) <= _LONGEST and len(_REPEATED.findall(bare)) >= _STRETCHED:
@@ -110,7 +110,7 @@ def respelt(
         return found
     if _MASKED.fullmatch(token):
         gaps = (_ALPHABET if c in "*#" else c for c in token)
-        return _likeliest(map("".join, product(*gaps)), vocabulary)
+        return likeliest(map("".join, product(*gaps)), vocabulary)
     if slips and token == bare and len(token) in _SLIPS and not is_inflected(token, vocabulary):
         return _unslipped(token, vocabulary)
     return None
@@ -131,12 +131,16 @@ def _unslipped(word: str, vocabulary: Vocabulary) -> str | None:
         (word[:i] + c + word[i:] for i in range(1, len(word) + 1) for c in _ALPHABET),
     )
     for slips, least in ((swapped, _LIKELY_SWAPPED), (changed, _LIKELY)):
-        better = _likeliest(slips, vocabulary)
+        better = likeliest(slips, vocabulary)
         if better is not None and vocabulary.log_probability(better) > least:
             return better
     return None
 
 
-def _likeliest(words: Iterable[str], vocabulary: Vocabulary) -> str | None:
-    known = [(vocabulary.log_probability(w), w) for w in words if is_word(w, vocabulary)]
+def likeliest(words: Iterable[str], vocabulary: Vocabulary) -> str | None:
+    """The commonest of some words, or nothing where none is on record."""
+    tried = list(words)
+    known = vocabulary.known(word for word in tried if len(word) > 2)
+    brief = [word for word in tried if len(word) < 3 and is_word(word, vocabulary)]
+    known += [(vocabulary.log_probability(word), word) for word in brief]
     return max(known)[1] if known else None

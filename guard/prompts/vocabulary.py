@@ -5,7 +5,7 @@ hashes (CRC-32), so that no list of slurs lies about in clear; with 30,000 words
 is taken for one once in 140,000 times.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from zlib import crc32
 
 import numpy as np
@@ -55,6 +55,14 @@ class Vocabulary:
     def knows(self, word: str) -> bool:
         """Whether a folded word of two letters or more is on record."""
         return len(word) > 1 and self._looked_up(word) > _UNKNOWN
+
+    def known(self, words: Iterable[str]) -> list[tuple[float, str]]:
+        """Those of many folded words that are on record, each after its log probability.
+
+        For the hundreds of spellings of a slip, of which hardly any is a word or comes again.
+        """
+        found = ((self._log.get(word_hash(word)), word) for word in words)
+        return [(likelihood, word) for likelihood, word in found if likelihood is not None]
 
     def log_probability(self, word: str) -> float:
         """Natural logarithm; unknown words get a value below that of any known one."""

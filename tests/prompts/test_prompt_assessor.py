@@ -17,6 +17,7 @@ from guard.assessment import Assessment, PromptAssessor
 from guard.errors import InvalidRequest, WeightsInvalid
 from guard.prompts import MAX_CHARACTERS, TrainedPromptAssessor, load_assessor
 from guard.prompts import assessor as module
+from guard.prompts.encoder import Words
 from guard.prompts.model import ENCODER, LINEAR, MANIFEST, TOKENIZER
 from guard.prompts.readings import readings_of
 from guard.prompts.training.obfuscation import OBFUSCATIONS
@@ -244,6 +245,13 @@ def test_the_words_of_a_text_add_up_to_its_linear_score(assessor: TrainedPromptA
         total = float(linear.contributions(text)[:, head].sum())
         bias = float(linear.logits([""])[0, head])
         assert total + bias == pytest.approx(float(linear.logits([text])[0, head]), abs=1e-3)
+
+
+def test_the_encoder_reads_words_and_no_marks(weights: Path) -> None:
+    words = Words((weights / TOKENIZER).read_bytes(), 512)
+    marked = words.of('a cat, (a dog:1.2) -- "rain"! [sea] #art...')
+    assert marked == words.of("a cat a dog 1 2 rain sea art")
+    assert len(words.of("...,,, !!! (((")) == 2  # where a text begins and ends
 
 
 def test_a_window_is_always_read_to_its_end(assessor: TrainedPromptAssessor) -> None:

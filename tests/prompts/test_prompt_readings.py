@@ -157,6 +157,13 @@ def test_work_is_bounded_on_the_longest_prompt(unit: str) -> None:
     assert len(readings_of(text, VOCABULARY)) <= 10
 
 
+@given(st.lists(st.text("abc", max_size=4), max_size=12))
+def test_many_words_are_looked_up_as_each_alone_is(words: list[str]) -> None:
+    vocabulary = Vocabulary({word_hash(word): -len(word) - 1.5 for word in ("ab", "abc", "cab")})
+    found = [(vocabulary.log_probability(word), word) for word in words if vocabulary.knows(word)]
+    assert vocabulary.known(words) == found
+
+
 def test_the_shipped_vocabulary_knows_words_and_no_noise() -> None:
     vocabulary = load_assessor().model.vocabulary
     assert all(vocabulary.knows(word) for word in ("garden", "woman", "castle", "knife"))

@@ -19,14 +19,24 @@ from guard.evaluate.metrics import calibration_error
 from guard.prompts.features import features
 from guard.prompts.model import Calibration, Evidence, fused, probabilities
 from guard.prompts.rules import minors
-from guard.prompts.training.corpus import FOLDS, Prompt, clusters, folds_of, own, read
-from guard.prompts.training.draws import HEADS, balance, draw, targets
+from guard.prompts.training.corpus import (
+    FOLDS,
+    OWN,
+    Prompt,
+    clusters,
+    folds_of,
+    own,
+    pairs_of,
+    read,
+)
+from guard.prompts.training.draws import HEADS, balance, draw, draw_pairs, targets
 from guard.prompts.training.evaluation import FALSE_POSITIVES, Mixture, Views, calibrate
 from guard.prompts.training.fit import calibration, fusion
 from guard.prompts.training.judged import fingerprint
 from guard.prompts.training.matrix import read_all, vocabulary_of
+from guard.prompts.training.mixtures import Ratio
 from guard.prompts.training.phrases import contrasts, everyday
-from guard.prompts.training.tuning import Probe, Tuned, interpolated
+from guard.prompts.training.tuning import Probe, Tuned, batched, interpolated
 from policies.categories import CORE_CATEGORIES
 
 NOTHING: frozenset[str] = frozenset()
@@ -97,6 +107,58 @@ def test_every_source_has_the_same_chance_and_each_side_half() -> None:
     for source in ("large", "other", "calm", "users"):
         mine = [p.source == source for p in prompts]
         assert chances[mine].sum() == pytest.approx(0.25)
+
+
+def test_our_own_sentences_have_the_same_share_of_either_side() -> None:
+    prompts = [
+        *prompts_of(OWN, 300, unsafe=True), *prompts_of("harm", 900, unsafe=True),
+        *prompts_of(OWN, 700, unsafe=False), *prompts_of("calm", 500, unsafe=False),
+    ]  # fmt: skip
+    chances = balance(prompts, np.ones(len(prompts), dtype=np.bool_))
+    mine = np.array([p.source == OWN for p in prompts])
+    harm = np.array([bool(p.unsafe) for p in prompts])
+    assert chances[mine & harm].sum() == pytest.approx(chances[mine & ~harm].sum())
+    assert chances[harm].sum() == pytest.approx(0.5)
+
+
+def test_a_contrast_is_drawn_whole_and_its_sides_get_the_same_tail() -> None:
+    prompts = [*prompts_of("calm", 20, unsafe=False), *own()]
+    pairs = pairs_of(prompts)
+    assert len(pairs) == len(list(contrasts()))
+    drawn = draw_pairs([p.text for p in prompts], pairs, 200, 3)
+    bad, good = drawn.prompt[0::2], drawn.prompt[1::2]
+    assert all(prompts[i].unsafe for i in bad)
+    assert not any(prompts[i].unsafe for i in good)
+    for at in range(200):
+        bad_tail, good_tail = (
+            drawn.texts[i].removeprefix(prompts[drawn.prompt[i]].text) for i in (2 * at, 2 * at + 1)
+        )
+        assert bad_tail == good_tail
+    assert any(text != prompts[i].text for text, i in zip(drawn.texts, drawn.prompt, strict=True))
+
+
+def test_every_text_is_in_one_batch_and_a_pair_in_the_same() -> None:
+    rng = np.random.default_rng(2)
+    batches = batched(rng.integers(3, 48, 700).tolist(), 150, rng)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(700))
+    for batch in batches:
+        harmful = batch[(batch < 300) & (batch % 2 == 0)]
+        assert set(harmful + 1) <= set(batch)
+        assert len(set(batch)) <= 65
+
+
+def test_harm_of_two_kinds_is_told_from_what_lies_between_them() -> None:
+    rng = np.random.default_rng(3)
+    centres = np.eye(4, 384, dtype=np.float32)
+    centres[2:] = centres[0] + centres[1], -centres[0] - centres[1]  # no plane parts these
+    kinds = rng.integers(0, 4, 1_200)
+    points = centres[kinds] + rng.normal(0, 0.02, (1_200, 384)).astype(np.float32)
+    points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    unsafe = kinds < 2
+    ratio = Ratio(points[:900], unsafe[:900])
+    with torch.no_grad():
+        odds = ratio(torch.from_numpy(points[900:]))[:, 0].numpy()
+    assert ((odds > 0) == unsafe[900:]).all()
 
 
 def test_what_may_not_be_used_is_never_drawn() -> None:

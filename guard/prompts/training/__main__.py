@@ -49,7 +49,7 @@ from guard.prompts.training.report import say
 from guard.prompts.training.tuning import DRAWN, KEPT, Pretrained
 from guard.prompts.views import WINDOW
 
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 SEED = 20_251
 MOST = 2_400  # prompts of a source and label
 EVERYTHING = "nothing"  # the name of what is trained with nothing left out

@@ -35,7 +35,8 @@ fold, and every fold has both unsafe and benign ones. A source of no fold is onl
 EVALUATION_ONLY = frozenset({"user_krea", "geneval"})
 """Never trained on: the former has no licence, the latter stands for benign sources yet unseen."""
 OWN = "own"
-"""The source of our own sentences."""
+EVERYDAY = "everyday"
+"""The sources of our own sentences: of twins and pairs, and of plain scenes."""
 
 # Labelled by the picture that a model made of them, not by what they ask for: many are harmless.
 _UNRELIABLE = {("civitai", "other")}
@@ -93,11 +94,20 @@ def _rows(path: Path) -> Iterator[Prompt]:
 def own() -> list[Prompt]:
     """Our own sentences, harmless and harmful."""
     pairs = list(contrasts())
-    safe = (*sentences(), *harmless(), *everyday(), *(pair.harmless for pair in pairs))
+    safe = (*sentences(), *harmless(), *(pair.harmless for pair in pairs))
     unsafe = (*harmful(), *((pair.harmful, pair.category) for pair in pairs))
-    return [Prompt(text, OWN, False, frozenset(), True) for text in safe] + [
-        Prompt(text, OWN, True, frozenset({category}), True) for text, category in unsafe
+    return [
+        *(Prompt(text, OWN, False, frozenset(), True) for text in safe),
+        *(Prompt(text, EVERYDAY, False, frozenset(), True) for text in everyday()),
+        *(Prompt(text, OWN, True, frozenset({category}), True) for text, category in unsafe),
     ]
+
+
+def pairs_of(prompts: Sequence[Prompt]) -> NDArray[np.int64]:
+    """(N, 2) where our own contrasts are among the prompts: the harmful one, the harmless one."""
+    at = {prompt.text: i for i, prompt in enumerate(prompts) if prompt.source == OWN}
+    pairs = [(pair.harmful, pair.harmless) for pair in contrasts()]
+    return np.array([(at[bad], at[good]) for bad, good in pairs if bad in at and good in at])
 
 
 def folds_of(prompts: Sequence[Prompt]) -> NDArray[np.str_]:

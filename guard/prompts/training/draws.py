@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from guard.prompts.training.corpus import Prompt
+from guard.prompts.training.corpus import EVERYDAY, OWN, Prompt
 from guard.prompts.training.harmless import with_tail
 from guard.prompts.training.obfuscation import cut_words, typos
 
@@ -23,13 +23,12 @@ _OTHER_HARM = 0.3  # weight of other harm as a negative of a head: a prompt has 
 _EMPHASIS = {
     ("user_pickapic", False): 2.0,
     ("user_imagereward", False): 2.0,
-    ("own", False): 3.2,  # a fifth of the harmless prompts, and of the harmful ones
-    ("own", True): 3.2,
     ("copro_train", True): 1.6,
     ("copro_test", True): 1.6,
     ("overt_unsafe", True): 1.6,
     ("civitai", True): 1.6,
 }
+_SHARES = {OWN: 0.25, EVERYDAY: 0.12}  # of the harmful, and of the harmless prompts drawn
 
 Array = NDArray[np.float32]
 
@@ -58,6 +57,7 @@ def balance(prompts: Sequence[Prompt], usable: NDArray[np.bool_]) -> NDArray[np.
     """(P,) chances of being drawn, which sum to 1: half unsafe, and every source alike.
 
     A source of fewer than ``_FULL_SIZE`` prompts counts for less, so that none is seen too often.
+    Our own sentences have ``_SHARES`` of a side.
     """
     groups: dict[tuple[str, bool], list[int]] = {}
     for i in np.flatnonzero(usable).tolist():
@@ -67,8 +67,12 @@ def balance(prompts: Sequence[Prompt], usable: NDArray[np.bool_]) -> NDArray[np.
         side = {key: rows for key, rows in groups.items() if key[1] == unsafe}
         for key, rows in side.items():
             chances[rows] = _EMPHASIS.get(key, 1.0) / max(len(rows), _FULL_SIZE)
-        rows = [i for group in side.values() for i in group]
-        chances[rows] /= 2 * chances[rows].sum()
+        given = {key: _SHARES[key[0]] for key in side if key[0] in _SHARES}
+        others = [i for key, rows in side.items() if key not in given for i in rows]
+        chances[others] *= (1 - sum(given.values())) / chances[others].sum()
+        for key, share in given.items():
+            chances[side[key]] = share / len(side[key])
+        chances[[i for rows in side.values() for i in rows]] /= 2
     return chances
 
 
@@ -92,3 +96,16 @@ def draw(folded: Sequence[str], chances: NDArray[np.float64], count: int, seed: 
             text = rng.choice((typos, cut_words))(text, rng)
         texts.append(text)
     return Draw(texts, prompt)
+
+
+def draw_pairs(
+    folded: Sequence[str], pairs: NDArray[np.int64], count: int, seed: int
+) -> Draw:
+    """``count`` of the (N, 2) pairs, one after the other; some with a tail, the same on both."""
+    rng = random.Random(seed)  # noqa: S311 - reproducible draws, no secret
+    texts, prompt = [], []
+    for at in np.random.default_rng(seed).choice(len(pairs), count, replace=count > len(pairs)):
+        tail = with_tail("", rng) if rng.random() < _TAILED else ""
+        texts += [folded[i] + tail for i in pairs[at]]
+        prompt += pairs[at].tolist()
+    return Draw(texts, np.array(prompt, dtype=np.int64))

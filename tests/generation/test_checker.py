@@ -27,6 +27,7 @@ from guard.generation.scenes.spec import (
 )
 from guard.generation.training.checker import check, style_in
 from guard.generation.training.evaluate import wilson
+from guard.generation.training.unsteady import unsteady
 
 SAID: frozenset[Fact] = frozenset(get_args(Fact))
 SIDE = 128
@@ -49,6 +50,17 @@ def test_true_landscapes_pass_every_check(kind: ThingKind, weather: Weather) -> 
         checks = check(scene, SAID, render(scene, SIDE, SIDE).pixels)
         assert set(checks) == {"time", "ground", "colour", "place", "shape", "binding"}
         assert all(checks.values()), scene
+
+
+def test_what_an_unsteady_hand_drew_is_still_told_for_what_it_is() -> None:
+    told: list[bool] = []
+    for seed, kind in enumerate(kind for kind in THINGS if kind != "pine"):
+        ground: Ground = "sea" if kind in ("boat", "whale") else "meadow"
+        for time in TIMES:
+            thing = Thing(kind, "red", "middle", "large")
+            scene = Landscape(time, ground, "none", None, False, (thing,), seed)
+            told.append(check(scene, SAID, unsteady(scene, SIDE, seed))["binding"])
+    assert sum(told) >= 0.95 * len(told)
 
 
 def test_swapped_colours_fail_the_binding_and_the_relation_only() -> None:

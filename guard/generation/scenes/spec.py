@@ -59,7 +59,7 @@ HELD_OUT: Final[frozenset[tuple[str, Colour]]] = frozenset(
     }
 )
 
-LANDSCAPE_SHARE: Final = 0.8  # of all scenes; the rest are still lifes
+LANDSCAPE_SHARE: Final = 0.7  # of all scenes; the rest are still lifes
 _SEED_LIMIT: Final = 2**31
 
 

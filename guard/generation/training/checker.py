@@ -59,6 +59,8 @@ _INK_CHROMA: Final = 4.7  # Lab, on average: the palest pastel has 5.3, ink 4.0
 _SEPIA_OFF: Final = 0.26  # of the colour that is off sepia's hue: pastel has 0.35, sepia 0.18
 _PASTEL_DARKEST: Final = 0.36  # brightest channel of the darkest pixels
 _MISSED_WEIGHT: Final = 4.0  # of what a thing leaves unexplained, against what it explains
+_THERE_WEIGHT: Final = 2.0  # the same, where the question is whether there is anything
+_DRAWN_SIZES: Final = (0.92, 1.0, 1.09)  # of a thing: hands are not that steady
 # Lightness tells less than hue: shading changes it.
 _LAB_WEIGHTS: Final = np.array([0.55, 1.0, 1.0])
 
@@ -297,7 +299,8 @@ def things_in(picture: NDArray[np.float64], time: Time, most: int) -> list[Found
     """Up to `most` things of a landscape, the one that stands out most first.
 
     Every thing in every colour and size, lit as at that time, is laid on every place; the one that
-    explains most of what stands out of its own rows is what is shown there.
+    explains most of what stands out of its own rows is what is shown there, if anything is: if it
+    explains more than twice what it leaves unexplained.
     """
     image = lab(picture).astype(np.float32)
     own_row = np.median(image, axis=1, keepdims=True)
@@ -318,7 +321,7 @@ def _most_explained(
 ) -> tuple[Found, tuple[slice, slice], NDArray[np.float32]] | None:
     energy = np.square(image - own_row).sum(-1)
     best: tuple[Found, tuple[slice, slice], NDArray[np.float32]] | None = None
-    most = 0.0
+    most = -np.inf
     for template in _things(time):
         height, width = template.mask.shape
         if height > image.shape[0] or width > image.shape[1]:
@@ -329,6 +332,7 @@ def _most_explained(
         row, column = np.unravel_index(int(explained.argmax()), explained.shape)
         if explained[row, column] > most:
             most = float(explained[row, column])
+            there = float((standing - _THERE_WEIGHT * missed)[row, column]) > 0
             thing = Found(
                 template.kind,
                 template.colour,
@@ -337,7 +341,7 @@ def _most_explained(
                 int(template.mask.sum()),
             )
             covered = (slice(row, row + height), slice(column, column + width))
-            best = thing, covered, template.mask
+            best = (thing, covered, template.mask) if there else None
     return best
 
 
@@ -365,8 +369,18 @@ def _things(time: Time) -> tuple[_Thing, ...]:
             covered = drawn.subject > 0.5
             rows, columns = (np.flatnonzero(covered.any(axis)) for axis in (1, 0))
             cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            mask = covered[cut].astype(np.float32)
-            colours_lab = lab(drawn.pixels[cut] / 255.0).astype(np.float32)
-            masks = np.repeat(mask[..., None], 3, axis=-1)
-            made.append(_Thing(kind, colour or "green", colours_lab, mask, masks))
+            shown = lab(drawn.pixels[cut] / 255.0).astype(np.float32), covered[cut]
+            made += [_Thing(kind, colour or "green", *_scaled(*shown, by)) for by in _DRAWN_SIZES]
     return tuple(made)
+
+
+def _scaled(
+    colours: NDArray[np.float32], covered: Mask, by: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The Lab colours, the mask and the masks of a thing that is drawn that much larger."""
+    size = (round(covered.shape[1] * by), round(covered.shape[0] * by))
+    way = cv2.INTER_AREA if by < 1 else cv2.INTER_LINEAR
+    mask = (cv2.resize(covered.astype(np.float32), size, interpolation=way) > 0.5).astype(
+        np.float32
+    )
+    return cv2.resize(colours, size, interpolation=way), mask, np.repeat(mask[..., None], 3, -1)

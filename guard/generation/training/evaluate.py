@@ -1,8 +1,9 @@
 """How well the core follows prompts, counted by the checker: `python -m` this module CHECKPOINT.
 
-Four counts, each with its Wilson interval: the checker on true renders (its ceiling), new prompts,
-prompts with a pair of outline and colour that training never showed, and the pictures of the new
-prompts judged against other scenes' facts (chance: what is left if the prompt is not followed).
+Five counts, each with its Wilson interval. Two are of the checker: on true renders, and on renders
+by a less steady hand. Three are of the core: new prompts, prompts with a pair of outline and colour
+that training never showed, and the pictures of the new prompts judged against other scenes' facts
+(chance: what is left if the prompt is not followed).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from guard.generation.scenes.render import render
 from guard.generation.scenes.spec import Scene
 from guard.generation.training.checker import Attribute, Checks, check
 from guard.generation.training.data import captions_at, scene_at
+from guard.generation.training.unsteady import unsteady
 from policies.decision import Frozen
 from provenance.picture import Pixels
 
@@ -40,7 +42,7 @@ class Share(Frozen):
 
 
 class Evaluation(Frozen):
-    """Shares by kind of scene and attribute, such as "landscape/time", for each of four counts."""
+    """Shares by kind of scene and attribute, such as "landscape/time", for each of five counts."""
 
     core: str
     digest: str
@@ -48,15 +50,17 @@ class Evaluation(Frozen):
     steps: int
     guidance: float
     renders: dict[str, Share]
+    unsteady: dict[str, Share]
     new: dict[str, Share]
     held_out: dict[str, Share]
     swapped: dict[str, Share]
 
     def table(self) -> str:
-        """The four counts side by side, as a Markdown table."""
+        """The five counts side by side, as a Markdown table."""
         lines = [
-            "| attribute | true renders | new prompts | held-out pairs | swapped prompts |",
-            "|---|---|---|---|---|",
+            "| attribute | true renders | unsteady renders | new prompts | held-out pairs"
+            " | swapped prompts |",
+            "|---|---|---|---|---|---|",
         ]
         for name in self.renders:
             cells = (_cell(part.get(name)) for part in self._parts())
@@ -64,7 +68,7 @@ class Evaluation(Frozen):
         return "\n".join(lines)
 
     def _parts(self) -> Sequence[dict[str, Share]]:
-        return self.renders, self.new, self.held_out, self.swapped
+        return self.renders, self.unsteady, self.new, self.held_out, self.swapped
 
 
 class _Case(NamedTuple):
@@ -96,7 +100,9 @@ def evaluate(core: Core, *, new: int, held_out: int, seed: int = SEED) -> Evalua
     pictures = [_draw(core, case, number) for number, case in enumerate(fresh)]
     unseen_pictures = [_draw(core, case, number) for number, case in enumerate(unseen)]
     info = core.info
-    true = [render(c.scene, info.default_width, info.default_height).pixels for c in fresh]
+    side = min(info.default_width, info.default_height)
+    true = [render(case.scene, side, side).pixels for case in fresh]
+    shaken = [unsteady(case.scene, side, number) for number, case in enumerate(fresh)]
     return Evaluation(
         core=f"{info.name}@{info.version}",
         digest=info.digest,
@@ -104,6 +110,7 @@ def evaluate(core: Core, *, new: int, held_out: int, seed: int = SEED) -> Evalua
         steps=info.default_steps,
         guidance=info.default_guidance,
         renders=_count(fresh, true),
+        unsteady=_count(fresh, shaken),
         new=_count(fresh, pictures),
         held_out=_count(unseen, unseen_pictures),
         swapped=_count(*_swap(fresh, pictures)),

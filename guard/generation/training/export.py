@@ -13,7 +13,7 @@ from guard.generation.embedded import DIGEST_SUFFIX, STRENGTH
 from guard.generation.training.networks import SCHEDULER
 
 LIMITS: Final = Limits(
-    version="3",
+    version="4",
     default_width=512,
     default_height=512,
     size_multiple=64,

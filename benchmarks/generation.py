@@ -11,8 +11,9 @@ The gateway's own work: photographs of 1024 x 1024 that a core in memory hands o
 the prompt to the signed and recorded file, in CPU milliseconds of each step. Text in pictures is
 looked for in the last row only, since the aim of 60 is without it. The floor is the encoding alone.
 
-Throughput: --pictures of the embedded core, asked for by as many threads as the gateway has places
-and drawn in batches by a process of its own, as the gateway has it, with all guards and without, in
+Throughput: --pictures of the embedded core, of prompts as its training had them (how much of a
+picture is read hangs on what it shows), asked for by as many threads as the gateway has places and
+drawn in batches by a process of its own, as the gateway has it, with all guards and without, in
 turns; at last with all guards and the core in the guards' process. Guards look at one batch while
 the next is drawn, which takes a second CPU core that is free. "At best" is what the CPU seconds
 allow: no CPU core ever waits, and the guards look at the last batch when nothing is left to draw.
@@ -42,6 +43,7 @@ from guard.generation.batching import BatchingCore
 from guard.generation.core import Core
 from guard.generation.embedded import CHECKPOINTS
 from guard.generation.process_core import ProcessCore
+from guard.generation.training.data import captions_at, scene_at
 from guard.images.assessor import PictureAssessor
 from guard.images.codes import Codes
 from guard.images.known import KnownContent
@@ -59,6 +61,7 @@ AIM, SHARE_AIM = 60.0, 0.95  # CPU-ms of the gateway's own work; throughput with
 SIDE = 1024
 THREADS = WorkSettings().running
 WAIT = 0.02  # seconds in which a batch gathers
+SCENES = 777  # seed of the prompts: that of the core's evaluation
 PROMPT = "a red house in a meadow at sunset with mountains"
 
 
@@ -176,13 +179,14 @@ def throughput(whole: Pipeline, pictures: int) -> None:
     core, inside = BatchingCore(apart, WAIT), BatchingCore(whole.core, WAIT)
     whole = replace(whole, core=core)
     gated = PictureAssessor((KnownContent([]), Codes()), whole.prompt_assessor)
+    scenes = ((number, scene_at(SCENES, number)) for number in range(pictures))
+    prompts = [captions_at(SCENES, number, scene, 1)[0].text for number, scene in scenes]
 
-    def bare(seed: int) -> None:
-        asked = info.request(PROMPT, seed=seed)
-        core.generate(asked)
+    def bare(number: int) -> None:
+        core.generate(info.request(prompts[number], seed=number))
 
     def behind(pipeline: Pipeline) -> Callable[[int], None]:
-        return lambda seed: void(pipeline.run(ImageRequest(prompt=PROMPT, seed=seed)))
+        return lambda number: void(pipeline.run(ImageRequest(prompt=prompts[number], seed=number)))
 
     ways = {
         "core alone": bare,

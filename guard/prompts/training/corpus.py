@@ -19,6 +19,7 @@ from guard.errors import InvalidRequest
 from guard.prompts.training.harmless import sentences
 from guard.prompts.training.phrases import contrasts, everyday
 from guard.prompts.training.twins import harmful, harmless
+from guard.prompts.training.written import pairs, plain
 from policies.categories import CORE_CATEGORIES
 
 FOLDS = {
@@ -36,7 +37,9 @@ EVALUATION_ONLY = frozenset({"user_krea", "geneval"})
 """Never trained on: the former has no licence, the latter stands for benign sources yet unseen."""
 OWN = "own"
 EVERYDAY = "everyday"
-"""The sources of our own sentences: of twins and pairs, and of plain scenes."""
+WRITTEN = "written"
+"""The sources of our own sentences: twins and pairs by rule, plain scenes by rule, by hand."""
+OURS = frozenset({OWN, EVERYDAY, WRITTEN})
 
 # Labelled by the picture that a model made of them, not by what they ask for: many are harmless.
 _UNRELIABLE = {("civitai", "other")}
@@ -93,21 +96,25 @@ def _rows(path: Path) -> Iterator[Prompt]:
 
 def own() -> list[Prompt]:
     """Our own sentences, harmless and harmful."""
-    pairs = list(contrasts())
-    safe = (*sentences(), *harmless(), *(pair.harmless for pair in pairs))
-    unsafe = (*harmful(), *((pair.harmful, pair.category) for pair in pairs))
+    by_rule = list(contrasts())
+    safe = (*sentences(), *harmless(), *(pair.harmless for pair in by_rule))
+    unsafe = (*harmful(), *((pair.harmful, pair.category) for pair in by_rule))
+    by_hand = ((pair.harmful, pair.category) for pair in pairs())
+    harmless_by_hand = (*(pair.harmless for pair in pairs()), *plain())
     return [
         *(Prompt(text, OWN, False, frozenset(), True) for text in safe),
         *(Prompt(text, EVERYDAY, False, frozenset(), True) for text in everyday()),
         *(Prompt(text, OWN, True, frozenset({category}), True) for text, category in unsafe),
+        *(Prompt(text, WRITTEN, False, frozenset(), True) for text in harmless_by_hand),
+        *(Prompt(text, WRITTEN, True, frozenset({category}), True) for text, category in by_hand),
     ]
 
 
 def pairs_of(prompts: Sequence[Prompt]) -> NDArray[np.int64]:
-    """(N, 2) where our own contrasts are among the prompts: the harmful one, the harmless one."""
+    """(N, 2) where our own pairs by rule are among the prompts: the harmful one, its twin."""
     at = {prompt.text: i for i, prompt in enumerate(prompts) if prompt.source == OWN}
-    pairs = [(pair.harmful, pair.harmless) for pair in contrasts()]
-    return np.array([(at[bad], at[good]) for bad, good in pairs if bad in at and good in at])
+    both = [(pair.harmful, pair.harmless) for pair in contrasts()]
+    return np.array([(at[bad], at[good]) for bad, good in both if bad in at and good in at])
 
 
 def folds_of(prompts: Sequence[Prompt]) -> NDArray[np.str_]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from guard.prompts.training.corpus import EVERYDAY, OWN, Prompt
+from guard.prompts.training.corpus import EVERYDAY, OWN, WRITTEN, Prompt
 from guard.prompts.training.harmless import with_tail
 from guard.prompts.training.obfuscation import cut_words, typos
 
@@ -28,7 +28,9 @@ _EMPHASIS = {
     ("overt_unsafe", True): 1.6,
     ("civitai", True): 1.6,
 }
-_SHARES = {OWN: 0.25, EVERYDAY: 0.12}  # of the harmful, and of the harmless prompts drawn
+_SHARES = {OWN: 0.25, EVERYDAY: 0.12, WRITTEN: 0.2}  # of the harmful, and of the harmless drawn
+_HALF = 30  # words of either half of a splice, at most
+_SPLICED = 1 / 6  # as many as of the prompts drawn: the beginning of one and the end of another
 
 Array = NDArray[np.float32]
 
@@ -109,3 +111,14 @@ def draw_pairs(
         texts += [folded[i] + tail for i in pairs[at]]
         prompt += pairs[at].tolist()
     return Draw(texts, np.array(prompt, dtype=np.int64))
+
+
+def splices(texts: Sequence[str], seed: int) -> list[str]:
+    """The beginning of one text and the end of another: prompts of nobody, for a teacher."""
+    rng = random.Random(seed)  # noqa: S311 - reproducible draws, no secret
+    out = []
+    for _ in range(int(_SPLICED * len(texts))):
+        first, last = (rng.choice(texts).split() for _ in range(2))
+        cut = rng.randint(1, max(len(first), 1))
+        out.append(" ".join((*first[:cut][:_HALF], *last[len(last) // 2 :][:_HALF])))
+    return out

@@ -14,7 +14,7 @@ from guard.evaluate.metrics import (
     recall_at,
 )
 from guard.prompts.model import Calibration, Evidence, Fusion, Head, fused, probabilities
-from guard.prompts.training.corpus import Prompt, folds_of
+from guard.prompts.training.corpus import OURS, Prompt, folds_of
 from guard.prompts.training.fit import calibration, fusion
 
 PRIOR = 0.3  # share of unsafe prompts for which probabilities are calibrated
@@ -91,7 +91,7 @@ def mixture(prompts: Sequence[Prompt], usable: NDArray[np.bool_]) -> Mixture:
     def of(names: Sequence[str]) -> dict[str, Rows]:
         return {name: np.array(benign[name]) for name in names if name in benign}
 
-    harmful = {name: np.array(rows) for name, rows in unsafe.items() if name != "own"}
+    harmful = {name: np.array(rows) for name, rows in unsafe.items() if name not in OURS}
     return Mixture(of(ORDINARY), of(HARD), harmful)
 
 

@@ -7,33 +7,41 @@ from typing import Any
 
 import torch
 
+from guard.prompts.training.distilling import Distilled, shortened
 from guard.prompts.training.mixtures import Ratio
-from guard.prompts.training.tuning import Pretrained, Tuned
+from guard.prompts.training.pretrained import Pretrained
+from guard.prompts.training.tuning import Probe
 
 
 class _Graph(torch.nn.Module):
     """int64 (1, tokens) -> (1, H): one text, no padding, so no mask."""
 
-    def __init__(self, encoder: Any, tuned: Tuned, unsafe: Ratio) -> None:
+    def __init__(self, encoder: Any, distilled: Distilled, unsafe: Ratio, heads: Probe) -> None:
         super().__init__()
         self.encoder = encoder
+        self.map = torch.nn.Parameter(torch.from_numpy(distilled.map.T.copy()))
         self.unsafe = unsafe
-        self.weights = torch.nn.Parameter(torch.from_numpy(tuned.probe.weights[:, 1:].copy()))
-        self.bias = torch.nn.Parameter(torch.from_numpy(tuned.probe.bias[1:].copy()))
+        self.weights = torch.nn.Parameter(torch.from_numpy(heads.weights.T.copy()))
+        self.bias = torch.nn.Parameter(torch.from_numpy(heads.bias.copy()))
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         hidden = self.encoder(input_ids=ids).last_hidden_state
-        unit = torch.nn.functional.normalize(hidden.mean(1), dim=1)
-        # A product and a sum, not a matrix product: those become 8-bit, and these must not.
-        categories = (unit[:, :, None] * self.weights).sum(1) + self.bias
+        mean = torch.nn.functional.normalize(hidden.mean(1), dim=1)
+        # Products with the weights to the right become 8-bit, and these must not.
+        unit = torch.nn.functional.normalize((self.map @ mean.T).T, dim=1)
+        categories = (self.weights @ unit.T).T + self.bias
         return torch.cat((self.unsafe(unit), categories), dim=1)
 
 
-def exported(pretrained: Pretrained, tuned: Tuned, unsafe: Ratio) -> bytes:
-    """The ONNX file. Needs the package onnx."""
+def exported(
+    pretrained: Pretrained, distilled: Distilled, unsafe: Ratio, heads: Probe
+) -> bytes:
+    """The ONNX file; ``heads``: of the categories after "unsafe". Needs the package onnx."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    graph = _Graph(pretrained.encoder(tuned.encoder), tuned, unsafe).eval()
+    encoder = shortened(pretrained.encoder())
+    encoder.load_state_dict(dict(distilled.encoder))
+    graph = _Graph(encoder, distilled, unsafe, heads).eval()
     example = torch.tensor([pretrained.ids(["a red house by the sea"])[0]])
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's, about shapes that are constant on purpose

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 MEANS = 300  # of each side
-CONCENTRATION = 20.0  # 12 to 33 read strangers about as well
+CONCENTRATION = 12.0
 _ROUNDS = 8  # of k-means
 
 Array = NDArray[np.float32]

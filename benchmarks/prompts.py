@@ -18,6 +18,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from importlib.resources import files
 from itertools import islice
@@ -34,7 +35,7 @@ from guard.prompts.fold import fold
 from guard.prompts.reading import Reading
 from guard.prompts.training import evaluation
 from guard.prompts.training.__main__ import MOST, SEED
-from guard.prompts.training.corpus import EVALUATION_ONLY, Prompt, read
+from guard.prompts.training.corpus import EVALUATION_ONLY, OURS, Prompt, own, read
 from guard.prompts.training.judged import judged_unsafe
 from guard.prompts.training.obfuscation import OBFUSCATIONS
 
@@ -85,6 +86,28 @@ def show(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> No
 def measures(figures: dict[str, float]) -> tuple[str, ...]:
     names = ("auroc", "auprc", "tpr_at_fpr_0.005", "tpr_at_fpr_0.01", "tpr_at_fpr_0.05")
     return tuple(f"{figures[name]:.3f}" for name in names)
+
+
+def means(model: dict[str, Any], known: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Every source weighs alike."""
+
+    def recall(of: dict[str, Any]) -> str:
+        return f"{np.mean([each['recall'] for each in of['sources'].values()]):.3f}"
+
+    def flagged(of: dict[str, Any]) -> str:
+        rates = of["false_positives"]
+        return f"{np.mean([rates[source]['rate'] for source in evaluation.ORDINARY]):.4f}"
+
+    return [
+        ("recall, unsafe sources", recall(model), recall(known)),
+        ("flagged, ordinary benign sources", flagged(model), flagged(known)),
+    ]
+
+
+def our_own() -> list[tuple[str, ...]]:
+    """How many sentences of ours the weights were trained with."""
+    counts = Counter((each.source, bool(each.unsafe)) for each in own())
+    return [(name, f"{counts[name, True]:,}", f"{counts[name, False]:,}") for name in sorted(OURS)]
 
 
 def unread(prompts: list[Prompt], assessor: TrainedPromptAssessor) -> list[tuple[str, ...]]:
@@ -262,6 +285,8 @@ def main() -> None:
             )
         ],
     )
+    show("Means at the shipped thresholds", ("what", "figure", "source known"), means(model, known))
+    show("Our own sentences", ("source", "harmful", "harmless"), our_own())
     assessor = load_assessor()
     harmless = harmless_in_disguise(prompts, assessor)
     show(

@@ -114,7 +114,7 @@ def pairs_of(prompts: Sequence[Prompt]) -> NDArray[np.int64]:
     """(N, 2) where our own pairs by rule are among the prompts: the harmful one, its twin."""
     at = {prompt.text: i for i, prompt in enumerate(prompts) if prompt.source == OWN}
     both = [(pair.harmful, pair.harmless) for pair in contrasts()]
-    return np.array([(at[bad], at[good]) for bad, good in both if bad in at and good in at])
+    return np.array([(at[bad], at[good]) for bad, good in both if {bad, good} <= at.keys()])
 
 
 def folds_of(prompts: Sequence[Prompt]) -> NDArray[np.str_]:

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from guard.prompts.training.pretrained import Array, Pretrained, Tensors
-from guard.prompts.training.tuning import SEEN, batched, rising_and_falling
+from guard.prompts.training.tuning import SEEN, batched, descend, rising_and_falling
 
 LAYERS = (0, 1, 2, 3, 5)  # of six
 ROUNDS = 3  # how often every text is shown
@@ -69,12 +69,7 @@ def distil(
     for rows in batches:
         placed = F.normalize(linear(student.pooled(model, [ids[i] for i in rows])), dim=1)
         loss = 1 - (placed * goals[rows]).sum(1).mean()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(layers, 1.0)
-        optimiser.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
+        losses.append(descend(loss, layers, optimiser, schedule))
     return Distilled(
         {name: tensor.detach().clone() for name, tensor in model.state_dict().items()},
         linear.weight.detach().numpy().T.copy(),

@@ -91,13 +91,21 @@ def tune(
             ahead = logits[harmful, 0] - logits[harmful + 1, 0]
             share = 2 * len(harmful) / len(rows)
             loss = loss + share * F.softplus(_MARGIN - ahead).mean()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(layers, 1.0)
-        optimiser.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
+        losses.append(descend(loss, layers, optimiser, schedule))
     return interpolated(origin, model.state_dict(), KEPT)
+
+
+def descend(
+    loss: torch.Tensor, layers: Sequence[torch.nn.Parameter], optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LambdaLR,
+) -> float:  # fmt: skip
+    """One step, the gradient of ``layers`` clipped to length 1. Returns the loss before it."""
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(layers, 1.0)
+    optimiser.step()
+    schedule.step()
+    return float(loss.detach())
 
 
 def rising_and_falling(
